@@ -1,0 +1,18 @@
+"""`make bench`: runs every benchmark and prints its table."""
+
+from __future__ import annotations
+
+import os
+
+from bench import ingest, leads
+
+
+def main() -> None:
+    """Run all; BENCH_SECONDS (default 5) is the length of one measured stretch."""
+    seconds = int(os.environ.get("BENCH_SECONDS", "5"))
+    beacons_per_second = ingest.run(seconds)
+    leads.run(seconds, beacons_per_second)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""propgauge: tells a property marketing team which lead to call first."""

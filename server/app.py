@@ -1,0 +1,242 @@
+"""The composition root: the only file that knows everything."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+from collections.abc import AsyncIterator, Mapping
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from server.config import ROOT, Config
+from server.destinations import Destination, make_webhook
+from server.destinations.egress import Answer, Egress
+from server.destinations.make_webhook import MakeWebhook, WebhookTarget
+from server.domain import clock, timezone, user_agent
+from server.domain.delivery import Delivery, Outcome
+from server.domain.directory import FIRST_CLIENT, Client, origin_of
+from server.domain.errors import AppError
+from server.domain.ids import ClientId
+from server.geo import Countries
+from server.store import directory as directory_store
+from server.store.contract import Store, StoreError
+from server.store.file import FileStore
+from server.store.migrate import migrate
+from server.store.vault import Vault
+from server.usecases.capture_lead import LeadCapture
+from server.usecases.deliver_outbox import Clocks, OutboxWorker
+from server.usecases.record_beacons import BeaconRecorder
+from server.usecases.site_directory import REFRESH_SECONDS, SiteDirectory
+from server.web import demo as demo_site
+from server.web import lead, pages, problems, scripts, track
+from server.web.demo import Demo
+from server.web.lead import LeadEndpoint
+from server.web.metrics import Metrics
+from server.web.operations import Operations
+from server.web.peers import PeerReader
+from server.web.scripts import Scripts
+from server.web.track import TrackEndpoint
+
+logger = logging.getLogger(__name__)
+
+MIGRATIONS = ROOT / "migrations"
+STATIC = ROOT / "static"
+DEMO = ROOT / "demo"
+
+DEMO_CLIENT = "Demo"
+DEMO_SITE = "demo"
+DRAIN_SECONDS = 4.0
+"""How long deliveries under way may take at the end, if `stop_by` leaves so much."""
+
+MIN_DRAIN_SECONDS = 1.0
+
+
+def open_store(config: Config) -> Store:
+    """The store that DATABASE_URL names; needs the running event loop. Raises StoreError."""
+    return FileStore.open(config.database_path)
+
+
+async def prepare_store(store: Store) -> list[str]:
+    """Migrate, and make client 1 with its site; changes nothing where all stands."""
+    applied = await migrate(store, MIGRATIONS)
+    await directory_store.seed(store, DEMO_CLIENT, DEMO_SITE, clock.now())
+    return applied
+
+
+def demo_webhook(config: Config) -> str:
+    """The demo's own receiver, "" without the demo."""
+    return config.local_url + demo_site.WEBHOOK_PATH if config.demo else ""
+
+
+def first_client(config: Config) -> Client:
+    """Client 1's defaults: the webhook of the settings, else the demo's receiver."""
+    return Client(
+        FIRST_CLIENT,
+        DEMO_CLIENT,
+        make_webhook_url=config.make_webhook_url or demo_webhook(config),
+        make_webhook_secret=config.make_webhook_secret,
+    )
+
+
+class EgressWithDemo(Egress):
+    """An egress that may also call one private address: this server's own demo receiver."""
+
+    def __init__(self, *, allow_private: bool, demo_url: str) -> None:
+        super().__init__(allow_private=allow_private)
+        self._demo_url = demo_url
+        self._to_demo = Egress(allow_private=True)
+
+    async def post(self, url: str, *, headers: Mapping[str, str], content: bytes) -> Answer:
+        """See `Egress.post`."""
+        if url == self._demo_url:
+            return await self._to_demo.post(url, headers=headers, content=content)
+        return await super().post(url, headers=headers, content=content)
+
+    async def close(self) -> None:
+        """See `Egress.close`."""
+        await self._to_demo.close()
+        await super().close()
+
+
+class Propgauge:
+    """One server: its store, its background work and its ASGI application."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self.config = config
+        self.store = store
+        self.countries = Countries(config.country_db)
+        self.metrics = Metrics()
+        self.directory = SiteDirectory(
+            store, Vault(config.secret_key), first_client(config), origin_of(config.public_url)
+        )
+        self.recorder = BeaconRecorder(store)
+        self.egress = EgressWithDemo(
+            allow_private=config.allow_private_targets, demo_url=demo_webhook(config)
+        )
+        self.worker = OutboxWorker(
+            store, self._destinations(), Clocks(clock.now), self._count_attempt
+        )
+        peers = PeerReader(config.trusted_proxies, self.countries)
+        self.track = TrackEndpoint(self.recorder, self.directory, peers, self.metrics, clock.now)
+        capture = LeadCapture(store, self.worker.wake)
+        self.lead = LeadEndpoint(capture, self.directory, peers, self.metrics, clock.now)
+        self.stop_by: float | None = None
+        """When, by the loop's clock, `stop` should be through with deliveries."""
+        self._refreshing: asyncio.Task[None] | None = None
+
+    def _destinations(self) -> dict[str, Destination]:
+        return {make_webhook.NAME: MakeWebhook(self.egress, self._webhook_target)}
+
+    def _webhook_target(self, client_id: ClientId) -> WebhookTarget | None:
+        client = self.directory.client(client_id)
+        if not client.make_webhook_url:
+            return None
+        return WebhookTarget(client.make_webhook_url, client.make_webhook_secret)
+
+    def _count_attempt(self, delivery: Delivery, outcome: Outcome) -> None:
+        self.metrics.deliveries.labels(delivery.destination, outcome.verdict).inc()
+
+    async def prepare(self) -> None:
+        """Make the store ready and read what is needed; raises StoreError."""
+        await prepare_store(self.store)
+        await self.directory.refresh()
+
+    async def start(self) -> None:
+        """Begin background work."""
+        _warm_up()
+        self.worker.start()
+        self._refreshing = asyncio.get_running_loop().create_task(self._refresh_forever())
+
+    async def stop(self) -> None:
+        """End background work, finish what was accepted, close everything."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+        await asyncio.gather(self.recorder.close(), self.worker.stop(self._drain_seconds()))
+        await self.egress.close()
+        await self.store.close()
+        self.countries.close()
+
+    def _drain_seconds(self) -> float:
+        if self.stop_by is None:
+            return DRAIN_SECONDS
+        left = self.stop_by - asyncio.get_running_loop().time()
+        return min(DRAIN_SECONDS, max(MIN_DRAIN_SECONDS, left))
+
+    async def _refresh_forever(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            try:
+                await self.directory.refresh()
+            except StoreError as error:
+                logger.warning("site directory not refreshed: %s", error)
+
+    def application(self) -> ASGIApp:
+        """Beacons go straight to their endpoint, everything else through Starlette."""
+        starlette, beacons = self._starlette(), self.track
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and scope["path"] == track.PATH:
+                await beacons(scope, receive, send)
+            else:
+                await starlette(scope, receive, send)
+
+        return app
+
+    def _starlette(self) -> Starlette:
+        return Starlette(
+            routes=self._routes(),
+            lifespan=self._lifespan,
+            exception_handlers={
+                AppError: problems.on_error,
+                StoreError: problems.on_error,
+                HTTPException: problems.on_http_error,
+                Exception: problems.on_crash,
+            },
+        )
+
+    def _routes(self) -> list[BaseRoute]:
+        operations = Operations(self.store, self.metrics, clock.now)
+        files = Scripts(STATIC)
+        routes: list[BaseRoute] = [
+            Route(lead.PATH, self.lead.post, methods=["POST"]),
+            Route(lead.PATH, self.lead.options, methods=["OPTIONS"]),
+            Route(pages.THANK_YOU_PATH, pages.thank_you),
+            Route("/healthz", operations.healthz),
+            Route("/readyz", operations.readyz),
+            Route("/metrics", operations.metrics),
+            *(Route(f"/{name}", files.get) for name in scripts.NAMES),
+        ]
+        return [*routes, *self._demo_routes()] if self.config.demo else routes
+
+    def _demo_routes(self) -> list[BaseRoute]:
+        config = self.config
+        external = bool(config.make_webhook_url)
+        demo = Demo(DEMO, demo_webhook(config), clock.now, external=external)
+        return [Route("/", _to_demo), *demo.routes()]
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        await self.start()
+        try:
+            yield
+        finally:
+            await self.stop()
+
+
+def _warm_up() -> None:
+    """Build the tables that the first visitor would otherwise wait for, and keep them from gc."""
+    user_agent.parse("")
+    timezone.countries_of("")
+    gc.collect()
+    gc.freeze()
+
+
+async def _to_demo(_request: Request) -> Response:
+    return RedirectResponse(demo_site.PATH)

@@ -1,0 +1,141 @@
+"""Beacons: the JSON that tracker.js sends, validated and clamped."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from server.domain.clock import DAY_MS
+from server.domain.errors import AppError, ErrorCode, FieldError
+from server.domain.ids import OutsidePageViewId, OutsideSessionId, OutsideVisitorId
+from server.domain.visitor import (
+    MAX_CLICK_ID_CHARS,
+    MAX_COUNT,
+    MAX_SHORT_CHARS,
+    MAX_TITLE_CHARS,
+    MAX_URL_CHARS,
+    Beacon,
+    BeaconType,
+)
+
+MAX_BEACONS = 20
+
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+_UpToTwenty = Field(min_length=1, max_length=MAX_BEACONS)
+
+
+class BeaconModel(BaseModel):
+    """One beacon as design section 4 lists it, with values that may need clamping.
+
+    Totals are those of the page view so far.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    v: int = 1
+    site: str | None = None
+    visitor_id: OutsideVisitorId
+    session_id: OutsideSessionId
+    page_view_id: OutsidePageViewId
+    seq: Annotated[int, Field(ge=0)] = 0
+    type: BeaconType
+    url: str | None = None
+    referrer: str | None = None
+    title: str | None = None
+    screen: str | None = None
+    language: str | None = None
+    timezone: str | None = None
+    fingerprint: str | None = None
+    duration_ms: _Number = 0
+    scroll_percent: _Number = 0
+    scrollable: bool = True
+    clicks: _Number = 0
+    automation: bool = False
+    age_ms: _Number = 0
+    fbp: str | None = None
+    fbc: str | None = None
+
+    def to_beacon(self) -> Beacon:
+        """The beacon with its numbers clamped and its texts cut to their limits."""
+        return Beacon(
+            visitor_id=self.visitor_id,
+            session_id=self.session_id,
+            page_view_id=self.page_view_id,
+            type=self.type,
+            seq=min(self.seq, MAX_COUNT),
+            site=_cut(self.site, MAX_SHORT_CHARS),
+            url=_cut(self.url, MAX_URL_CHARS),
+            referrer=_cut(self.referrer, MAX_URL_CHARS),
+            title=_cut(self.title, MAX_TITLE_CHARS),
+            screen=_cut(self.screen, MAX_SHORT_CHARS),
+            language=_cut(self.language, MAX_SHORT_CHARS),
+            timezone=_cut(self.timezone, MAX_SHORT_CHARS),
+            fingerprint=_cut(self.fingerprint, MAX_SHORT_CHARS),
+            duration_ms=_clamp(self.duration_ms, DAY_MS),
+            scroll_percent=_clamp(self.scroll_percent, 100),
+            scrollable=self.scrollable,
+            clicks=_clamp(self.clicks, MAX_COUNT),
+            automation=self.automation,
+            age_ms=_clamp(self.age_ms, DAY_MS),
+            fbp=_cut(self.fbp, MAX_SHORT_CHARS),
+            fbc=self.fbc if self.fbc and len(self.fbc) <= MAX_CLICK_ID_CHARS else "",
+        )
+
+
+_ONE = TypeAdapter(BeaconModel)
+_MANY = TypeAdapter(Annotated[list[BeaconModel], _UpToTwenty])
+
+# tracker.js keeps to every range: its beacons need no clamping, and a third of the time.
+_ONE_IN_RANGE = TypeAdapter(Beacon)
+_MANY_IN_RANGE = TypeAdapter(Annotated[list[Beacon], _UpToTwenty])
+
+
+def parse(body: bytes | str) -> list[Beacon]:
+    """Read one beacon or an array of up to 20.
+
+    Raises AppError: `malformed` when it is no JSON, `invalid` naming each field at fault
+    (`0.page_view_id` in an array); then none of the array counts.
+    """
+    is_array = body.lstrip()[:1] in (b"[", "[")
+    if _holds_nul(body):
+        return _parse_clamping(body, is_array=is_array)
+    try:
+        if is_array:
+            return _MANY_IN_RANGE.validate_json(body)
+        return [_ONE_IN_RANGE.validate_json(body)]
+    except ValidationError:
+        return _parse_clamping(body, is_array=is_array)
+
+
+def _holds_nul(body: bytes | str) -> bool:
+    return b"\\u0000" in body if isinstance(body, bytes) else "\\u0000" in body
+
+
+def _parse_clamping(body: bytes | str, *, is_array: bool) -> list[Beacon]:
+    try:
+        models = _MANY.validate_json(body) if is_array else [_ONE.validate_json(body)]
+    except ValidationError as error:
+        raise _refusal(error) from None
+    return [model.to_beacon() for model in models]
+
+
+def _refusal(error: ValidationError) -> AppError:
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    if problems[0]["type"] == "json_invalid":
+        message = f"is no JSON: {problems[0]['msg']}"
+        return AppError(ErrorCode.MALFORMED, f"The body {message}", FieldError("body", message))
+    fields = [
+        FieldError(".".join(map(str, problem["loc"])) or "body", problem["msg"])
+        for problem in problems
+    ]
+    return AppError(ErrorCode.INVALID, f"{fields[0].field}: {fields[0].message}", *fields)
+
+
+def _cut(text: str | None, limit: int) -> str:
+    """Up to the limit and without NUL, which not every store takes."""
+    return text.replace("\x00", "")[:limit] if text else ""
+
+
+def _clamp(number: float, limit: int) -> int:
+    return min(limit, max(0, int(number)))

@@ -1,0 +1,370 @@
+"""Settings: wrangler-alike.toml, .dev.vars and the environment become one frozen Config.
+
+The environment wins over `.dev.vars`, which wins over `[vars]`. Empty means unset.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import ipaddress
+import re
+import secrets
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+import maxminddb
+from dotenv.parser import parse_stream
+
+CONFIG_FILE = "wrangler-alike.toml"
+SECRETS_FILE = ".dev.vars"
+ROOT: Final = Path(__file__).resolve().parent.parent
+MIN_SECRET_KEY_CHARS = 32
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_TOP_LEVEL_KEYS = frozenset(
+    [
+        "name",
+        "main",
+        "compatibility_date",
+        "compatibility_flags",
+        "vars",
+        "d1_databases",
+        "triggers",
+        "assets",
+        "observability",
+        "dev",
+        "env",
+    ]
+)
+"""Keys of real wrangler that may stand in the file; settings of ours stand under [vars]."""
+
+_DEV_KEYS = frozenset(
+    ["ip", "port", "inspector_port", "local_protocol", "upstream_protocol", "host"]
+)
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%\w+)?")
+_SIGNING_PREFIX = "whsec_"
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used; the message is one line that names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings, parsed. Secrets are left out of its repr by `secret_values` users."""
+
+    host: str
+    port: int
+    data_dir: Path
+    database_url: str
+    public_url: str
+    make_webhook_url: str
+    make_webhook_secret: str
+    secret_key: str
+    trusted_proxies: tuple[Network, ...]
+    allow_private_targets: bool
+    country_db: Path | None
+    demo: bool
+    log_level: str
+
+    def __repr__(self) -> str:
+        """Without secrets, so that a logged config gives nothing away."""
+        return f"Config(host={self.host!r}, port={self.port}, data_dir={str(self.data_dir)!r})"
+
+    @property
+    def database_path(self) -> Path:
+        """The file that DATABASE_URL names."""
+        return Path(self.database_url.removeprefix("file:"))
+
+    @property
+    def local_url(self) -> str:
+        """Where this server can be reached from its own machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  read, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    def secret_values(self) -> tuple[str, ...]:
+        """Texts that must never be logged."""
+        values = (self.make_webhook_url, self.make_webhook_secret, self.secret_key)
+        return tuple(value for value in values if value)
+
+
+class Setting(NamedTuple):
+    """One setting: its name, default (as text), parser and one line of help."""
+
+    name: str
+    default: str
+    parse: Callable[[str], Any]
+    help: str
+    secret: bool = False
+
+
+def _host(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        raise ValueError("is neither an address nor the name of a host")
+    return value
+
+
+def _port(value: str) -> int:
+    port = int(value)
+    if not 0 < port < 65_536:
+        raise ValueError("is not a port from 1 to 65535")
+    return port
+
+
+def _switch(value: str) -> bool:
+    words = {"on": True, "true": True, "1": True, "yes": True}
+    words |= {"off": False, "false": False, "0": False, "no": False}
+    if value.lower() not in words:
+        raise ValueError("is neither on nor off")
+    return words[value.lower()]
+
+
+def _networks(value: str) -> tuple[Network, ...]:
+    parts = value.replace(",", " ").split()
+    return tuple(ipaddress.ip_network(part, strict=False) for part in parts)
+
+
+def _http_url(value: str) -> str:
+    if value and not _is_http_url(value):
+        raise ValueError("is not an http:// or https:// address without credentials")
+    return value
+
+
+def _is_http_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:  # its text would show a part of the value
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+
+
+def _base_url(value: str) -> str:
+    return _http_url(value).rstrip("/")
+
+
+def _database_url(value: str) -> str:
+    if value and (not value.startswith("file:") or not value.strip("/").removeprefix("file:")):
+        raise ValueError("is not a file: address with a path")
+    return value
+
+
+def _path(value: str) -> Path | None:
+    return Path(value) if value else None
+
+
+def signing_secret(value: str) -> str:
+    """A webhook's secret as given; raises ValueError for a `whsec_` one that is not base64."""
+    if value.startswith(_SIGNING_PREFIX):
+        try:
+            decoded = base64.b64decode(value.removeprefix(_SIGNING_PREFIX), validate=True)
+        except ValueError:
+            decoded = b""
+        if not decoded:
+            raise ValueError(f"is not base64 after {_SIGNING_PREFIX}")
+    return value
+
+
+def _secret_key(value: str) -> str:
+    if value and len(value) < MIN_SECRET_KEY_CHARS:
+        raise ValueError(f"is shorter than {MIN_SECRET_KEY_CHARS} characters")
+    return value
+
+
+def _log_level(value: str) -> str:
+    if value.lower() not in ("debug", "info", "warning", "error"):
+        raise ValueError("is none of debug, info, warning, error")
+    return value.upper()
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("HOST", "127.0.0.1", _host, "Address to listen on."),
+    Setting("PORT", "8787", _port, "Port to listen on; also `[dev] port`."),
+    Setting("DATA_DIR", "data", Path, "Folder of the database and the made secret key."),
+    Setting(
+        "DATABASE_URL",
+        "",
+        _database_url,
+        "The database; `file:<DATA_DIR>/propgauge.db` when unset.",
+    ),
+    Setting(
+        "PUBLIC_URL",
+        "",
+        _base_url,
+        "Address under which browsers reach this server, when it is behind a proxy.",
+    ),
+    Setting(
+        "MAKE_WEBHOOK_URL",
+        "",
+        _http_url,
+        "Make.com webhook of client 1. Unset: leads go to the demo receiver.",
+        secret=True,
+    ),
+    Setting(
+        "MAKE_WEBHOOK_SECRET",
+        "",
+        signing_secret,
+        "Signs client 1's webhooks (Standard Webhooks, `whsec_…` or any text).",
+        secret=True,
+    ),
+    Setting(
+        "SECRET_KEY",
+        "",
+        _secret_key,
+        "Encrypts secrets in the database; 32 characters or more. Made in DATA_DIR when unset.",
+        secret=True,
+    ),
+    Setting(
+        "TRUSTED_PROXIES",
+        "",
+        _networks,
+        "Proxies whose X-Forwarded-For and CF-IPCountry count: addresses or networks, by comma.",
+    ),
+    Setting(
+        "ALLOW_PRIVATE_TARGETS",
+        "off",
+        _switch,
+        "`on` lets webhooks go to private and loopback addresses.",
+    ),
+    Setting(
+        "COUNTRY_DB",
+        "",
+        _path,
+        "MaxMind-format database (.mmdb) of the countries of addresses.",
+    ),
+    Setting("DEMO", "on", _switch, "`off` takes the demo site and its webhook receiver away."),
+    Setting("LOG_LEVEL", "info", _log_level, "debug, info, warning or error."),
+)
+
+
+def project_root(folder: Path) -> Path:
+    """Where settings files and `data` stand: the folder if it has a settings file, else here."""
+    return folder if (folder / CONFIG_FILE).is_file() else ROOT
+
+
+def load(root: Path, environ: Mapping[str, str]) -> Config:
+    """Read every source below `root`; raises ConfigError with one line that names the setting.
+
+    Makes SECRET_KEY in DATA_DIR (mode 0600) when it is set nowhere.
+    """
+    file = _read_toml(root / CONFIG_FILE)
+    dev_vars = _read_dotenv(root / SECRETS_FILE)
+    _refuse_unknown(file.get("vars", {}), f"{CONFIG_FILE} [vars]")
+    _refuse_unknown(dev_vars, SECRETS_FILE)
+    texts = {setting.name: setting.default for setting in SETTINGS}
+    texts["PORT"] = str(file.get("dev", {}).get("port", texts["PORT"]))
+    for source in (file.get("vars", {}), dev_vars, environ):
+        given = {name: _as_text(name, source.get(name, "")) for name in texts}
+        texts |= {name: text for name, text in given.items() if text}
+    values = {setting.name.lower(): _parse(setting, texts[setting.name]) for setting in SETTINGS}
+    data_dir = values["data_dir"] = _resolve(root, values["data_dir"])
+    values["database_url"] = _database(root, data_dir, values["database_url"])
+    values["country_db"] = _country_db(root, values["country_db"])
+    values["secret_key"] = values["secret_key"] or _kept_secret_key(data_dir)
+    return Config(**values)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{path.name}: {error}") from error
+    unknown = sorted(content.keys() - _TOP_LEVEL_KEYS)
+    if unknown:
+        raise ConfigError(f"{path.name}: unknown key {unknown[0]!r}; settings stand under [vars]")
+    for name in ("vars", "dev"):
+        if not isinstance(content.get(name, {}), dict):
+            raise ConfigError(f"{path.name}: {name!r} must be a table")
+    unknown = sorted(content.get("dev", {}).keys() - _DEV_KEYS)
+    if unknown:
+        raise ConfigError(f"{path.name} [dev]: unknown key {unknown[0]!r}")
+    return content
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    try:
+        bindings = list(parse_stream(io.StringIO(path.read_text("utf-8"))))
+    except (UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{path.name}: {error}") from error
+    for binding in bindings:
+        if binding.error:
+            raise ConfigError(f"{path.name}: line {binding.original.line} cannot be read")
+    return {binding.key: binding.value or "" for binding in bindings if binding.key}
+
+
+def _refuse_unknown(settings: Mapping[str, Any], place: str) -> None:
+    unknown = sorted(settings.keys() - {setting.name for setting in SETTINGS})
+    if unknown:
+        raise ConfigError(f"{place}: unknown setting {unknown[0]!r}")
+
+
+def _as_text(name: str, value: Any) -> str:
+    if isinstance(value, dict | list):
+        raise ConfigError(f"{name}: must be a text, a number, true or false")
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value).strip()
+
+
+def _parse(setting: Setting, text: str) -> Any:
+    try:
+        return setting.parse(text)
+    except ValueError as error:
+        shown = "the value" if setting.secret else repr(text)
+        raise ConfigError(f"{setting.name}: {shown} cannot be used: {error}") from None
+
+
+def _resolve(root: Path, path: Path) -> Path:
+    return path if path.is_absolute() else root / path
+
+
+def _database(root: Path, data_dir: Path, url: str) -> str:
+    if not url:
+        return f"file:{data_dir / 'propgauge.db'}"
+    path = url.removeprefix("file:").removeprefix("//")
+    return f"file:{_resolve(root, Path(path))}"
+
+
+def _country_db(root: Path, path: Path | None) -> Path | None:
+    if path is None:
+        return None
+    try:
+        maxminddb.open_database(_resolve(root, path)).close()
+    except (OSError, ValueError, maxminddb.InvalidDatabaseError):
+        raise ConfigError(f"COUNTRY_DB: {str(path)!r} is no MaxMind-format database") from None
+    return _resolve(root, path)
+
+
+def _kept_secret_key(data_dir: Path) -> str:
+    path = data_dir / "secret_key"
+    try:
+        if not path.exists():
+            _make_secret_key(path)
+        kept = path.read_text("utf-8").strip()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigError(f"DATA_DIR: {str(data_dir)!r} cannot be used: {reason}") from None
+    if len(kept) < MIN_SECRET_KEY_CHARS:
+        raise ConfigError(f"SECRET_KEY: the one kept in {str(path)!r} is too short")
+    return kept
+
+
+def _make_secret_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    draft.write_text(secrets.token_urlsafe(48))
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

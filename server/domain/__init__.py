@@ -1,0 +1,1 @@
+"""What propgauge is about, without I/O: visitors, leads, scores, deliveries."""

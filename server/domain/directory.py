@@ -1,0 +1,91 @@
+"""Whose traffic is whose: clients, their sites and their API keys."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from server.domain.ids import ClientId
+
+FIRST_CLIENT = ClientId(1)
+KEY_PREFIX = "pg_"
+_HOST = re.compile(r"^[A-Za-z0-9.-]+\Z|^\[[0-9A-Fa-f:.]+\]\Z")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Scope(StrEnum):
+    """What a key may do: read leads, also store them, or everything of its client."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A customer. `default_region` (ISO 3166) reads phone numbers without a country code."""
+
+    client_id: ClientId
+    name: str
+    default_region: str | None = None
+    make_webhook_url: str = ""
+    make_webhook_secret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A web site of a client; `allowed_origins` such as `https://www.example.com`."""
+
+    site_key: str
+    client_id: ClientId
+    name: str | None
+    allowed_origins: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A partner's key; only its hash is known after it was shown once."""
+
+    key_id: int
+    name: str
+    key_hash: str
+    client_id: ClientId
+    scope: Scope
+
+    def may_write(self) -> bool:
+        """Whether leads may be stored with it."""
+        return self.scope in (Scope.WRITE, Scope.ADMIN)
+
+
+def new_key() -> str:
+    """A key of 192 random bits, for people to copy."""
+    return KEY_PREFIX + secrets.token_urlsafe(24)
+
+
+def hash_of_key(key: str) -> str:
+    """SHA-256, hex. Enough for random keys; passwords need more."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def origin_of(url: str) -> str:
+    """`scheme://host[:port]` of an http(s) address in the form browsers send, or "".
+
+    Backslashes and user names make browsers and `urlsplit` see different hosts: refused.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return ""
+    host = (parts.hostname or "").lower()
+    shown = f"[{host}]" if ":" in host else host
+    if parts.scheme not in _DEFAULT_PORTS or not _HOST.match(shown):
+        return ""
+    if "@" in parts.netloc or "\\" in url:
+        return ""
+    is_default = port is None or port == _DEFAULT_PORTS[parts.scheme]
+    return f"{parts.scheme}://{shown}" + ("" if is_default else f":{port}")

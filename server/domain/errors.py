@@ -1,0 +1,44 @@
+"""The errors propgauge raises on purpose; `web/problems.py` maps them to HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """What went wrong, independent of transport."""
+
+    MALFORMED = "malformed"
+    INVALID = "invalid"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_TYPE = "unsupported_type"
+    TIMEOUT = "timeout"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One field a caller must correct; `field` is a dotted path such as `0.page_view_id`."""
+
+    field: str
+    message: str
+
+
+class AppError(Exception):
+    """A refusal with a code, a sentence for people and the fields at fault."""
+
+    def __init__(self, code: ErrorCode, message: str, *fields: FieldError) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.fields = fields
+
+
+def invalid_field(field: str, message: str) -> AppError:
+    """The commonest refusal: one field is wrong."""
+    return AppError(ErrorCode.INVALID, f"{field}: {message}", FieldError(field, message))

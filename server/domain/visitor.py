@@ -1,0 +1,179 @@
+"""Visits: beacons as received, and what is known of a visitor when a lead is scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from server.domain.attribution import Attribution
+from server.domain.clock import DAY_MS, before, elapsed_ms
+from server.domain.ids import (
+    ClientId,
+    OutsidePageViewId,
+    OutsideSessionId,
+    OutsideVisitorId,
+    SessionId,
+    VisitorId,
+)
+
+MAX_URL_CHARS = 2_000
+MAX_TITLE_CHARS = 300
+MAX_SHORT_CHARS = 128
+MAX_CLICK_ID_CHARS = 500
+"""Beyond this a click id is left out: Meta refuses one that was cut."""
+
+MAX_COUNT = 1_000_000
+
+Url = Annotated[str, Field(max_length=MAX_URL_CHARS)]
+Title = Annotated[str, Field(max_length=MAX_TITLE_CHARS)]
+Short = Annotated[str, Field(max_length=MAX_SHORT_CHARS)]
+ClickId = Annotated[str, Field(max_length=MAX_CLICK_ID_CHARS)]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+Percent = Annotated[int, Field(ge=0, le=100)]
+DayMs = Annotated[int, Field(ge=0, le=DAY_MS)]
+
+
+class BeaconType(StrEnum):
+    """`view` opens a page view; `engage` updates one and never creates anything."""
+
+    VIEW = "view"
+    ENGAGE = "engage"
+
+
+class DropReason(StrEnum):
+    """Why a beacon left no trace."""
+
+    NO_PAGE_VIEW = "no_page_view"
+    DUPLICATE = "duplicate"
+
+
+class MatchKind(StrEnum):
+    """How a lead was matched to a session."""
+
+    VISITOR_ID = "visitor_id"
+    IP = "ip"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Beacon:
+    """A page view's totals so far. Durations and ages in milliseconds, scroll in percent.
+
+    `age_ms` is the time since the event: for a view, since it began.
+    """
+
+    visitor_id: OutsideVisitorId
+    session_id: OutsideSessionId
+    page_view_id: OutsidePageViewId
+    type: BeaconType
+    seq: Count = 0
+    site: Short = ""
+    url: Url = ""
+    referrer: Url = ""
+    title: Title = ""
+    screen: Short = ""
+    language: Short = ""
+    timezone: Short = ""
+    fingerprint: Short = ""
+    duration_ms: DayMs = 0
+    scroll_percent: Percent = 0
+    scrollable: bool = True
+    clicks: Count = 0
+    automation: bool = False
+    age_ms: DayMs = 0
+    fbp: Short = ""
+    fbc: ClickId = ""
+
+    @property
+    def scroll_depth(self) -> int:
+        """Percent of the page seen; 0 on a page too short to scroll."""
+        return self.scroll_percent if self.scrollable else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who sent a request: address, country (ISO 3166, upper case, "" when unknown), agent."""
+
+    ip: str
+    country: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A beacon with all the server adds: whose it is, who sent it, when it came."""
+
+    beacon: Beacon
+    client_id: ClientId
+    peer: Peer
+    received_at: datetime
+
+    @property
+    def occurred_at(self) -> datetime:
+        """When the event happened: receipt less its age, at most a day back."""
+        age_ms = self.beacon.age_ms
+        return before(self.received_at, age_ms) if age_ms else self.received_at
+
+
+@dataclass(frozen=True, slots=True)
+class PageViewTotals:
+    """One page view as stored."""
+
+    started_at: datetime
+    duration_ms: int
+    clicks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One session as stored, with what a lead needs of it."""
+
+    session_id: SessionId
+    visitor_id: VisitorId
+    started_at: datetime
+    duration_ms: int
+    max_scroll_percent: int
+    clicks: int
+    pages_visited: int
+    attribution: Attribution
+    automation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """All that engagement is scored from: the matched session plus the visitor's history."""
+
+    session_id: SessionId
+    duration_seconds: int
+    max_scroll_percent: int
+    clicks: int
+    pages_visited: int
+    return_visits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A visitor across sessions; `visit_count` counts distinct sessions of people, not bots."""
+
+    visit_count: int
+    vpn_suspected: bool
+    vpn_reason: str
+
+    @property
+    def return_visits(self) -> int:
+        """Sessions after the first."""
+        return max(0, self.visit_count - 1)
+
+
+def wall_time_ms(arrival: Arrival, view_started_at: datetime) -> int:
+    """Milliseconds a view can have lasted by now, 0 to 24 h: the bound of its duration.
+
+    The claimed age counts too, so that a first beacon that already carries totals
+    is bounded by its own age.
+    """
+    elapsed = elapsed_ms(view_started_at, arrival.received_at)
+    return min(DAY_MS, max(elapsed, arrival.beacon.age_ms))

@@ -1,0 +1,72 @@
+"""What every driver offers: single queries and atomic batches, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One SQL statement with its bound values."""
+
+    sql: str
+    args: Sequence[Any] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a statement of a batch gave: rows (of SELECT or RETURNING) and rows changed."""
+
+    rows: list[Row]
+    changes: int
+
+
+class StoreError(Exception):
+    """A store refused or failed; the message is safe to log."""
+
+
+class ConstraintError(StoreError):
+    """A UNIQUE, NOT NULL, CHECK or foreign key rule was broken; nothing was written."""
+
+
+class BusyError(StoreError):
+    """The queue is full, or another process kept the lock; nothing was written."""
+
+
+class UnavailableError(StoreError):
+    """The store cannot write now (disk full, I/O error, closing).
+
+    The write may stand or not: repeat it only with the same ids.
+    """
+
+
+class TooBigError(StoreError):
+    """A value or row is over the store's limit; nothing was written."""
+
+
+class Store(Protocol):
+    """A database that speaks D1's contract."""
+
+    async def query(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        """Run one SELECT; it sees every write that has returned, and never waits for a writer."""
+        ...
+
+    async def write(self, statements: Sequence[Statement]) -> list[Result]:
+        """Run the statements as one atomic batch; committed and on disk when it returns.
+
+        Raises ConstraintError, BusyError, UnavailableError or TooBigError; then none of the
+        batch stands (but see UnavailableError).
+        """
+        ...
+
+    async def health(self) -> None:
+        """Prove that a write can be committed now; raises a StoreError otherwise."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was accepted and release the database."""
+        ...

@@ -1,0 +1,136 @@
+"""Clients, their sites and API keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from server.domain.clock import to_text
+from server.domain.directory import ApiKey, Client, Scope, Site
+from server.domain.ids import ClientId
+from server.store.contract import Row, Statement, Store
+from server.store.vault import Vault
+
+_CLIENTS = """
+SELECT id, name, default_region, make_webhook_url, make_webhook_secret FROM clients ORDER BY id"""
+
+_SITES = "SELECT site_key, client_id, name, allowed_origins FROM sites ORDER BY site_key"
+
+_KEYS = """
+SELECT id, name, key_hash, client_id, scope FROM api_keys WHERE revoked_at IS NULL ORDER BY id"""
+
+_KEY_OF_HASH = """
+SELECT id, name, key_hash, client_id, scope FROM api_keys
+WHERE key_hash = ? AND revoked_at IS NULL"""
+
+_SEED_CLIENT = """
+INSERT INTO clients (id, name, created_at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"""
+
+_ADD_CLIENT = """
+INSERT INTO clients (name, created_at, default_region, make_webhook_url, make_webhook_secret)
+VALUES (?, ?, ?, ?, ?) RETURNING id"""
+
+_ADD_SITE = """
+INSERT INTO sites (site_key, client_id, name, allowed_origins, created_at)
+VALUES (?, ?, ?, ?, ?)"""
+
+_SEED_SITE = _ADD_SITE + " ON CONFLICT (site_key) DO NOTHING"
+
+_ADD_KEY = """
+INSERT INTO api_keys (name, key_hash, client_id, scope, created_at) VALUES (?, ?, ?, ?, ?)"""
+
+_REVOKE_KEY = """
+UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Clients and sites at one moment."""
+
+    clients: tuple[Client, ...]
+    sites: tuple[Site, ...]
+
+
+async def load(store: Store, vault: Vault) -> Entries:
+    """Read all clients and sites; they are few."""
+    return Entries(
+        tuple(_client(row, vault) for row in await store.query(_CLIENTS)),
+        tuple(_site(row) for row in await store.query(_SITES)),
+    )
+
+
+async def find_key(store: Store, key_hash: str) -> ApiKey | None:
+    """The key in force with that hash."""
+    rows = await store.query(_KEY_OF_HASH, (key_hash,))
+    return _key(rows[0]) if rows else None
+
+
+async def list_keys(store: Store) -> list[ApiKey]:
+    """All keys in force, oldest first."""
+    return [_key(row) for row in await store.query(_KEYS)]
+
+
+async def seed(store: Store, client_name: str, site_key: str, now: datetime) -> None:
+    """Make client 1 and its first site; changes nothing where they stand."""
+    moment = to_text(now)
+    await store.write(
+        [
+            Statement(_SEED_CLIENT, (1, client_name, moment)),
+            Statement(_SEED_SITE, (site_key, 1, client_name, "[]", moment)),
+        ]
+    )
+
+
+async def add_client(store: Store, vault: Vault, client: Client, now: datetime) -> ClientId:
+    """Store a client under a new id, its secrets encrypted."""
+    args = (
+        client.name,
+        to_text(now),
+        client.default_region,
+        vault.encrypt(client.make_webhook_url) or None,
+        vault.encrypt(client.make_webhook_secret) or None,
+    )
+    (result,) = await store.write([Statement(_ADD_CLIENT, args)])
+    return ClientId(result.rows[0]["id"])
+
+
+async def add_site(store: Store, site: Site, now: datetime) -> None:
+    """Store a site; raises ConstraintError for a taken key or an unknown client."""
+    origins = json.dumps(sorted(site.allowed_origins))
+    args = (site.site_key, site.client_id, site.name, origins, to_text(now))
+    await store.write([Statement(_ADD_SITE, args)])
+
+
+async def add_key(store: Store, key: ApiKey, now: datetime) -> None:
+    """Store a key's hash; raises ConstraintError for an unknown client."""
+    args = (key.name, key.key_hash, key.client_id, key.scope, to_text(now))
+    await store.write([Statement(_ADD_KEY, args)])
+
+
+async def revoke_key(store: Store, key_id: int, now: datetime) -> bool:
+    """End a key; False when there is none of that id in force."""
+    (result,) = await store.write([Statement(_REVOKE_KEY, (to_text(now), key_id))])
+    return result.changes > 0
+
+
+def _client(row: Row, vault: Vault) -> Client:
+    return Client(
+        ClientId(row["id"]),
+        row["name"],
+        row["default_region"],
+        vault.decrypt(row["make_webhook_url"] or ""),
+        vault.decrypt(row["make_webhook_secret"] or ""),
+    )
+
+
+def _site(row: Row) -> Site:
+    origins: Sequence[str] = json.loads(row["allowed_origins"])
+    return Site(row["site_key"], ClientId(row["client_id"]), row["name"], frozenset(origins))
+
+
+def _key(row: Row) -> ApiKey:
+    return ApiKey(
+        row["id"], row["name"], row["key_hash"], ClientId(row["client_id"]), Scope(row["scope"])
+    )

@@ -1,0 +1,197 @@
+"""The Leads table: a lead's row, and what is known of the contact before it is stored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic_core import to_json
+
+from server.domain.clock import to_text
+from server.domain.ids import ClientId, LeadId
+from server.domain.lead import Lead, LeadDraft
+from server.store.contract import Statement, Store
+
+IDEMPOTENCY_DAYS = 7
+DUPLICATE_WINDOW = timedelta(hours=24)
+VELOCITY_WINDOW = timedelta(minutes=5)
+
+
+def _lead_values(lead: Lead) -> dict[str, Any]:
+    draft, visit = lead.draft, lead.engagement.visit
+    return {
+        "PublicId": lead.lead_id,
+        "ClientId": lead.client_id,
+        "Channel": draft.channel,
+        "CreatedAt": to_text(lead.created_at),
+        "Name": draft.full_name or None,
+        "FirstName": draft.first_name or None,
+        "LastName": draft.last_name or None,
+        "Email": draft.email or None,
+        "Phone": draft.phone or None,
+        "PhoneE164": lead.phone.e164 or None,
+        "Message": draft.message or None,
+        "Project": draft.project or None,
+        "LeadSource": draft.lead_source,
+        "PageUrl": lead.page_url or None,
+        "Referrer": draft.referrer or None,
+        "Ip": lead.peer.ip,
+        "UserAgent": lead.peer.user_agent,
+        "Country": lead.peer.country or None,
+        "UtmSource": lead.attribution.utm.get("utm_source"),
+        "UtmMedium": lead.attribution.utm.get("utm_medium"),
+        "UtmCampaign": lead.attribution.utm.get("utm_campaign"),
+        "UtmTerm": lead.attribution.utm.get("utm_term"),
+        "UtmContent": lead.attribution.utm.get("utm_content"),
+        "ClickIds": _json(lead.attribution.click_ids) if lead.attribution.click_ids else None,
+        "Consent": None if draft.consent is None else int(draft.consent),
+        "Extra": _json(draft.extra) if draft.extra else None,
+        "IdempotencyKey": lead.idempotency_key,
+        "IdempotencyHash": lead.idempotency_hash,
+        "VisitorId": draft.visitor_id,
+        "SessionId": visit.session_id if visit else None,
+        "EngagementScore": lead.engagement.score,
+        "EngagementLabel": lead.engagement.label,
+        "PagesVisited": visit.pages_visited if visit else 0,
+        "SessionDuration": visit.duration_seconds if visit else 0,
+        "ReturnVisits": visit.return_visits if visit else 0,
+        "VpnSuspected": int(lead.vpn_suspected),
+        "SiteKey": draft.site or None,
+        "MatchKind": lead.engagement.match,
+        "EngagementFactors": to_json(lead.engagement.factors).decode(),
+        "RecommendedAction": lead.engagement.recommended_action,
+        "SuspicionScore": lead.suspicion.score,
+        "SuspicionLabel": lead.suspicion.label,
+        "SuspicionSignals": to_json(lead.suspicion.findings).decode(),
+        "MessageHash": message_hash(draft.message),
+    }
+
+
+_FREE_OLD_KEY = """
+UPDATE Leads SET IdempotencyKey = NULL
+WHERE ClientId = ? AND IdempotencyKey = ? AND CreatedAt < ?"""
+
+_BY_IDEMPOTENCY_KEY = """
+SELECT PublicId, IdempotencyHash, EngagementScore, EngagementLabel, RecommendedAction, MatchKind,
+  SuspicionScore, SuspicionLabel, SuspicionSignals
+FROM Leads WHERE ClientId = ? AND IdempotencyKey = ? AND CreatedAt >= ?"""
+
+# ?1 client, ?2 a day ago, ?3 e-mail, ?4 phone as E.164, ?5 phone as given, ?6 message hash,
+# ?7 address, ?8 five minutes ago.
+_HISTORY = """
+SELECT
+  (SELECT COUNT(*) FROM Leads WHERE ClientId = ?1 AND CreatedAt >= ?2 AND Id IN (
+    SELECT Id FROM Leads WHERE ClientId = ?1 AND Email = ?3
+    UNION SELECT Id FROM Leads WHERE ClientId = ?1 AND PhoneE164 = ?4
+    UNION SELECT Id FROM Leads WHERE ClientId = ?1 AND Phone = ?5)) AS duplicates,
+  (SELECT COUNT(*) FROM Leads WHERE ClientId = ?1 AND MessageHash = ?6 AND CreatedAt >= ?2
+    AND NOT COALESCE(Email = ?3, 0) AND NOT COALESCE(Phone = ?5, 0)) AS same_message,
+  (SELECT COUNT(*) FROM Leads WHERE ClientId = ?1 AND Ip = ?7
+    AND CreatedAt >= ?8) AS from_address"""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactHistory:
+    """Earlier leads of the client: same contact and same message in 24 h, address in 5 min."""
+
+    duplicates: int
+    same_message_from_others: int
+    from_address: int
+
+
+NO_HISTORY = ContactHistory(0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLead:
+    """What an idempotent replay answers with."""
+
+    lead_id: LeadId
+    body_hash: str | None
+    engagement_score: int
+    engagement_label: str
+    engagement_available: bool
+    recommended_action: str
+    suspicion_score: int
+    suspicion_label: str
+    suspicion_reasons: tuple[str, ...]
+
+
+def lead_batch(lead: Lead) -> list[Statement]:
+    """The statements that store a lead.
+
+    A lead with a taken idempotency key breaks a constraint, and so its whole batch; a key
+    older than 7 days is free again.
+    """
+    values = _lead_values(lead)
+    names = ", ".join(values)
+    marks = ", ".join("?" * len(values))
+    insert = Statement(f"INSERT INTO Leads ({names}) VALUES ({marks})", tuple(values.values()))
+    if lead.idempotency_key is None:
+        return [insert]
+    return [
+        Statement(
+            _FREE_OLD_KEY,
+            (lead.client_id, lead.idempotency_key, _oldest_key(lead.created_at)),
+        ),
+        insert,
+    ]
+
+
+async def lead_of_key(
+    store: Store, client_id: ClientId, key: str, now: datetime
+) -> StoredLead | None:
+    """The lead that an idempotency key already names."""
+    rows = await store.query(_BY_IDEMPOTENCY_KEY, (client_id, key, _oldest_key(now)))
+    if not rows:
+        return None
+    row = rows[0]
+    return StoredLead(
+        LeadId(row["PublicId"]),
+        row["IdempotencyHash"],
+        int(row["EngagementScore"]),
+        row["EngagementLabel"],
+        row["MatchKind"] != "none",
+        row["RecommendedAction"],
+        row["SuspicionScore"],
+        row["SuspicionLabel"],
+        tuple(signal["reason"] for signal in json.loads(row["SuspicionSignals"])),
+    )
+
+
+async def contact_history(
+    store: Store, client_id: ClientId, draft: LeadDraft, e164: str, ip: str, now: datetime
+) -> ContactHistory:
+    """Count what came before this lead."""
+    rows = await store.query(
+        _HISTORY,
+        (
+            client_id,
+            to_text(now - DUPLICATE_WINDOW),
+            draft.email or None,
+            e164 or None,
+            draft.phone or None,
+            message_hash(draft.message),
+            ip,
+            to_text(now - VELOCITY_WINDOW),
+        ),
+    )
+    row = rows[0]
+    return ContactHistory(row["duplicates"], row["same_message"], row["from_address"])
+
+
+def message_hash(message: str) -> str | None:
+    """Equal for messages that differ only in case and white space; None without a message."""
+    words = " ".join(message.casefold().split())
+    return hashlib.sha256(words.encode()).hexdigest()[:32] if words else None
+
+
+def _oldest_key(now: datetime) -> str:
+    return to_text(now - timedelta(days=IDEMPOTENCY_DAYS))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,254 @@
+"""The outbox: deliveries, their leases and attempts, and destinations that stand paused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from server.domain.clock import to_text
+from server.domain.delivery import Delivery, DeliveryState, Outcome, Verdict
+from server.domain.ids import ClientId, DeliveryId
+from server.store.contract import Row, Statement, Store
+
+_INSERT = """
+INSERT INTO deliveries
+  (delivery_id, client_id, destination, lead_id, payload, state, created_at, due_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+
+# Steps through the index from destination to destination, and takes of each so many due rows that
+# with those under way they are at most `per_destination`: a dead one can neither fill the worker
+# nor make it read all that waits. Names it does not know are another version's to send.
+_LEASE = """
+WITH RECURSIVE waiting (delivery_id, client_id, destination) AS (
+  SELECT delivery_id, client_id, destination FROM (
+    SELECT delivery_id, client_id, destination FROM deliveries
+    WHERE state = 'pending' AND client_id >= 0 ORDER BY client_id, destination LIMIT 1)
+  UNION ALL
+  SELECT n.delivery_id, n.client_id, n.destination
+  FROM waiting AS w CROSS JOIN deliveries AS n ON n.delivery_id = COALESCE(
+    (SELECT delivery_id FROM deliveries
+      WHERE state = 'pending' AND client_id = w.client_id AND destination > w.destination
+      ORDER BY destination LIMIT 1),
+    (SELECT delivery_id FROM deliveries
+      WHERE state = 'pending' AND client_id > w.client_id
+      ORDER BY client_id, destination LIMIT 1))),
+due (delivery_id, client_id, destination, due_at, place) AS (
+  SELECT n.delivery_id, n.client_id, n.destination, n.due_at,
+    ROW_NUMBER() OVER (PARTITION BY n.client_id, n.destination ORDER BY n.due_at)
+  FROM waiting AS w CROSS JOIN deliveries AS n ON n.delivery_id IN (
+    SELECT d.delivery_id FROM deliveries AS d
+    WHERE d.state = 'pending' AND d.client_id = w.client_id AND d.destination = w.destination
+      AND d.due_at <= ?1 AND (d.leased_until IS NULL OR d.leased_until <= ?1)
+    ORDER BY d.due_at LIMIT ?2)
+  WHERE w.destination IN (SELECT value FROM json_each(?3))
+    AND NOT EXISTS (SELECT 1 FROM paused_destinations AS p
+      WHERE p.client_id = w.client_id AND p.destination = w.destination))
+UPDATE deliveries SET lease_owner = ?4, leased_until = ?5
+WHERE delivery_id IN (
+  SELECT delivery_id FROM due WHERE place <= ?2 - COALESCE((SELECT b.value FROM json_each(?6) AS b
+    WHERE b.key = client_id || ':' || destination), 0)
+  ORDER BY due_at LIMIT ?7)
+RETURNING delivery_id, client_id, destination, lead_id, payload, attempts"""
+
+_INSERT_ATTEMPT = """
+INSERT INTO delivery_attempts
+  (delivery_id, started_at, duration_ms, verdict, status, error, response)
+VALUES (?, ?, ?, ?, ?, ?, ?)"""
+
+_FINISH = """
+UPDATE deliveries SET state = ?, attempts = attempts + 1, due_at = ?, lease_owner = NULL,
+  leased_until = NULL, finished_at = ?, last_status = ?, last_error = ?
+WHERE delivery_id = ? AND lease_owner = ?"""
+
+_PAUSE = """
+INSERT INTO paused_destinations (client_id, destination, paused_at, reason) VALUES (?, ?, ?, ?)
+ON CONFLICT (client_id, destination) DO NOTHING"""
+
+_RESUME = """
+DELETE FROM paused_destinations WHERE client_id = ? AND destination = ? RETURNING reason"""
+
+_DUE_NOW = """
+UPDATE deliveries SET due_at = ?1, attempts = 0
+WHERE client_id = ?2 AND destination = ?3 AND state = 'pending'
+  AND EXISTS (SELECT 1 FROM paused_destinations WHERE client_id = ?2 AND destination = ?3)"""
+
+_REPLAY = """
+UPDATE deliveries SET state = 'pending', attempts = 0, due_at = ?, lease_owner = NULL,
+  leased_until = NULL, finished_at = NULL
+WHERE (? = '' OR delivery_id = ?) AND (? = '' OR state = ?)
+  AND (state <> 'pending' OR leased_until IS NULL)
+RETURNING delivery_id"""
+
+_LIST = """
+SELECT d.delivery_id, d.client_id, d.destination, d.lead_id, d.state, d.attempts, d.created_at,
+  d.due_at, d.last_status, d.last_error, p.reason AS paused_reason
+FROM deliveries AS d LEFT JOIN paused_destinations AS p
+  ON p.client_id = d.client_id AND p.destination = d.destination
+WHERE (? = '' OR d.state = ?) ORDER BY d.created_at DESC LIMIT ?"""
+
+_BACKLOG = """
+SELECT COUNT(*) AS pending, MIN(created_at) AS oldest FROM deliveries WHERE state = 'pending'"""
+
+_PAUSED = "SELECT client_id, destination, paused_at, reason FROM paused_destinations"
+
+
+def delivery_statement(
+    delivery: Delivery, now: datetime, *, state: DeliveryState = DeliveryState.PENDING
+) -> Statement:
+    """Store a delivery, due at once; part of the batch of what caused it."""
+    moment = to_text(now)
+    return Statement(
+        _INSERT,
+        (
+            delivery.delivery_id,
+            delivery.client_id,
+            delivery.destination,
+            delivery.lead_id,
+            delivery.payload,
+            state,
+            moment,
+            moment,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRequest:
+    """How much to lease, of which destinations; `busy` counts what `client:destination` sends."""
+
+    owner: str
+    now: datetime
+    until: datetime
+    destinations: Iterable[str]
+    busy: Mapping[str, int]
+    per_destination: int
+    limit: int
+
+
+async def lease_due(store: Store, request: LeaseRequest) -> list[Delivery]:
+    """Take due deliveries for this server; another may take them once the lease is over."""
+    args = (
+        to_text(request.now),
+        request.per_destination,
+        json.dumps(sorted(request.destinations)),
+        request.owner,
+        to_text(request.until),
+        json.dumps(request.busy),
+        request.limit,
+    )
+    (result,) = await store.write([Statement(_LEASE, args)])
+    return [_delivery(row) for row in result.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a delivery, by the server that held its lease."""
+
+    owner: str
+    started_at: datetime
+    finished_at: datetime
+    outcome: Outcome
+    next_due_at: datetime | None
+
+
+async def record_attempt(store: Store, delivery: Delivery, attempt: Attempt) -> None:
+    """Keep the attempt and move the delivery on, in one batch; pauses its destination if told."""
+    outcome = attempt.outcome
+    finished = to_text(attempt.finished_at)
+    duration_ms = round((attempt.finished_at - attempt.started_at).total_seconds() * 1000)
+    state = _state_after(attempt)
+    due = attempt.next_due_at or attempt.finished_at
+    batch = [
+        Statement(
+            _INSERT_ATTEMPT,
+            (
+                delivery.delivery_id,
+                to_text(attempt.started_at),
+                duration_ms,
+                outcome.verdict,
+                outcome.status,
+                outcome.error or None,
+                outcome.response or None,
+            ),
+        ),
+        Statement(
+            _FINISH,
+            (
+                state,
+                to_text(due),
+                None if state is DeliveryState.PENDING else finished,
+                outcome.status,
+                outcome.error or None,
+                delivery.delivery_id,
+                attempt.owner,
+            ),
+        ),
+    ]
+    if outcome.verdict is Verdict.PAUSE:
+        args = (delivery.client_id, delivery.destination, finished, outcome.error)
+        batch.append(Statement(_PAUSE, args))
+    await store.write(batch)
+
+
+def _state_after(attempt: Attempt) -> DeliveryState:
+    verdict = attempt.outcome.verdict
+    if verdict is Verdict.DELIVERED:
+        return DeliveryState.DELIVERED
+    if verdict is Verdict.FAIL or attempt.next_due_at is None:
+        return DeliveryState.FAILED
+    return DeliveryState.PENDING
+
+
+async def resume(store: Store, client_id: ClientId, destination: str, now: datetime) -> str | None:
+    """Take a destination up again, all its schedules begun anew; why it was paused, or None."""
+    moment = to_text(now)
+    _due, resumed = await store.write(
+        [
+            Statement(_DUE_NOW, (moment, client_id, destination)),
+            Statement(_RESUME, (client_id, destination)),
+        ]
+    )
+    return resumed.rows[0]["reason"] if resumed.rows else None
+
+
+async def replay(
+    store: Store, now: datetime, *, delivery_id: str = "", state: str = ""
+) -> list[DeliveryId]:
+    """Send one delivery, or all of a state, again under the same id; the ids affected."""
+    args = (to_text(now), delivery_id, delivery_id, state, state)
+    (result,) = await store.write([Statement(_REPLAY, args)])
+    return [DeliveryId(row["delivery_id"]) for row in result.rows]
+
+
+async def list_deliveries(store: Store, *, state: str, limit: int) -> list[Row]:
+    """The newest deliveries, of one state or ("") of all."""
+    return await store.query(_LIST, (state, state, limit))
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Deliveries waiting, the creation time of the oldest ("" when none), paused destinations."""
+
+    pending: int
+    oldest_created_at: str
+    paused: tuple[Row, ...]
+
+
+async def backlog(store: Store) -> Backlog:
+    """What waits, for metrics and `doctor`."""
+    waiting = (await store.query(_BACKLOG))[0]
+    paused = await store.query(_PAUSED)
+    return Backlog(waiting["pending"], waiting["oldest"] or "", tuple(paused))
+
+
+def _delivery(row: Row) -> Delivery:
+    return Delivery(
+        DeliveryId(row["delivery_id"]),
+        ClientId(row["client_id"]),
+        row["destination"],
+        row["lead_id"],
+        row["payload"],
+        row["attempts"],
+    )

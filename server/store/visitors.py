@@ -1,0 +1,398 @@
+"""Sessions, page views and fingerprints: written in bulk from beacons, read when a lead comes.
+
+Beacons of many requests share one batch of six statements, each fed by one JSON parameter,
+so that the cost of a statement is paid once a group on every driver.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
+
+from server.domain import user_agent
+from server.domain.attribution import Attribution, from_url
+from server.domain.clock import from_text, to_text
+from server.domain.ids import ClientId, SessionId, VisitorId
+from server.domain.timezone import vpn_reason
+from server.domain.visitor import (
+    Arrival,
+    Beacon,
+    BeaconType,
+    DropReason,
+    Fingerprint,
+    PageViewTotals,
+    Session,
+)
+from server.store.contract import Result, Row, Statement, Store
+
+PageViewKey = tuple[ClientId, SessionId, str]
+
+
+def _columns_from_json(names: Sequence[str]) -> str:
+    return ", ".join(f"value ->> {position}" for position in range(len(names)))
+
+
+_SESSION_COLUMNS = [
+    "client_id",
+    "session_id",
+    "visitor_id",
+    "site_key",
+    "ip",
+    "country",
+    "user_agent",
+    "browser",
+    "os",
+    "device",
+    "language",
+    "timezone",
+    "screen",
+    "landing_url",
+    "referrer",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_term",
+    "utm_content",
+    "click_ids",
+    "started_at",
+    "last_seen_at",
+    "fbp",
+    "fbc",
+    "automation",
+    "is_bot",
+    "bot_reason",
+]
+
+_INSERT_SESSIONS = f"""
+INSERT INTO sessions ({", ".join(_SESSION_COLUMNS)})
+SELECT {_columns_from_json(_SESSION_COLUMNS)} FROM json_each(?) WHERE true
+ON CONFLICT (client_id, session_id) DO UPDATE SET
+  automation = MAX(automation, excluded.automation),
+  is_bot = MAX(is_bot, excluded.is_bot),
+  bot_reason = COALESCE(bot_reason, excluded.bot_reason)"""
+
+# A session is new while it has no page view: its fingerprint is counted before they are written.
+_COUNT_VISITS = """
+INSERT INTO fingerprints
+  (client_id, visitor_id, fingerprint, visit_count, vpn_suspected, vpn_reason,
+   first_seen_at, last_seen_at)
+SELECT s.client_id, s.visitor_id, j.value ->> 2, 1, j.value ->> 3, j.value ->> 4,
+  s.started_at, s.started_at
+FROM json_each(?) AS j
+JOIN sessions AS s ON s.client_id = j.value ->> 0 AND s.session_id = j.value ->> 1
+WHERE s.pages_visited = 0 AND s.is_bot = 0
+ON CONFLICT (client_id, visitor_id) DO UPDATE SET
+  fingerprint = COALESCE(excluded.fingerprint, fingerprint),
+  visit_count = visit_count + 1,
+  vpn_suspected = excluded.vpn_suspected,
+  vpn_reason = excluded.vpn_reason,
+  first_seen_at = MIN(first_seen_at, excluded.first_seen_at),
+  last_seen_at = MAX(last_seen_at, excluded.last_seen_at)"""
+
+_INSERT_PAGE_VIEWS = """
+INSERT INTO page_views (client_id, session_id, page_view_id, url, title, referrer, started_at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+FROM json_each(?) WHERE true
+ON CONFLICT (client_id, session_id, page_view_id) DO NOTHING"""
+
+_STORED_SEQS = """
+SELECT p.client_id, p.session_id, p.page_view_id, p.seq
+FROM json_each(?) AS j
+JOIN page_views AS p ON p.client_id = j.value ->> 0 AND p.session_id = j.value ->> 1
+  AND p.page_view_id = j.value ->> 2"""
+
+# Totals only grow, and a view cannot have lasted longer than the clock says (value 8 is the
+# moment of receipt, value 9 the age that the beacon claims, in ms).
+_RAISE_TOTALS = """
+UPDATE page_views SET
+  seq = j.value ->> 3,
+  duration_ms = MAX(duration_ms, MIN(j.value ->> 4, 86400000, MAX(j.value ->> 9,
+    CAST(ROUND((julianday(j.value ->> 8) - julianday(started_at)) * 86400000) AS INTEGER)))),
+  scroll_percent = MAX(scroll_percent, j.value ->> 5),
+  scrollable = j.value ->> 6,
+  clicks = MAX(clicks, j.value ->> 7)
+FROM json_each(?) AS j
+WHERE page_views.client_id = j.value ->> 0 AND page_views.session_id = j.value ->> 1
+  AND page_views.page_view_id = j.value ->> 2 AND page_views.seq < j.value ->> 3"""
+
+_SUM_SESSIONS = """
+UPDATE sessions SET
+  (duration_seconds, max_scroll_percent, clicks, pages_visited) = (
+    SELECT SUM(duration_ms) / 1000, MAX(scroll_percent), SUM(clicks), COUNT(*)
+    FROM page_views AS p
+    WHERE p.client_id = sessions.client_id AND p.session_id = sessions.session_id),
+  last_seen_at = MAX(last_seen_at, j.value ->> 2),
+  fbp = COALESCE(fbp, j.value ->> 3),
+  fbc = COALESCE(fbc, j.value ->> 4)
+FROM json_each(?) AS j
+WHERE sessions.client_id = j.value ->> 0 AND sessions.session_id = j.value ->> 1
+  AND EXISTS (SELECT 1 FROM page_views AS p
+    WHERE p.client_id = sessions.client_id AND p.session_id = sessions.session_id)"""
+
+_STATEMENT_OF_SEQS = 3
+
+
+def page_view_key(arrival: Arrival) -> PageViewKey:
+    """What identifies the page view of a beacon."""
+    beacon = arrival.beacon
+    return arrival.client_id, beacon.session_id, beacon.page_view_id
+
+
+def beacon_batch(arrivals: Sequence[Arrival]) -> list[Statement]:
+    """One atomic batch that stores beacons; repeating it changes nothing."""
+    views = [arrival for arrival in arrivals if arrival.beacon.type is BeaconType.VIEW]
+    totals = _merged_totals(arrivals)
+    return [
+        Statement(_INSERT_SESSIONS, (_json(map(_session_row, views)),)),
+        Statement(_COUNT_VISITS, (_json(map(_fingerprint_row, _one_a_session(views))),)),
+        Statement(_INSERT_PAGE_VIEWS, (_json(map(_page_view_row, views)),)),
+        Statement(_STORED_SEQS, (_json(totals),)),
+        Statement(_RAISE_TOTALS, (_json(totals.values()),)),
+        Statement(_SUM_SESSIONS, (_json(_seen_sessions(arrivals)),)),
+    ]
+
+
+def drop_reasons(arrivals: Sequence[Arrival], results: Sequence[Result]) -> list[DropReason | None]:
+    """For each beacon of a stored batch: why it left no trace, or None."""
+    seqs: dict[PageViewKey, int] = {
+        (row["client_id"], row["session_id"], row["page_view_id"]): row["seq"]
+        for row in results[_STATEMENT_OF_SEQS].rows
+    }
+    counted: set[tuple[PageViewKey, int]] = set()
+    return [_drop_reason(arrival, seqs, counted) for arrival in arrivals]
+
+
+def _drop_reason(
+    arrival: Arrival, seqs: dict[PageViewKey, int], counted: set[tuple[PageViewKey, int]]
+) -> DropReason | None:
+    key, seq = page_view_key(arrival), arrival.beacon.seq
+    if key not in seqs:
+        return DropReason.NO_PAGE_VIEW
+    if seq <= seqs[key] or (key, seq) in counted:
+        return DropReason.DUPLICATE
+    counted.add((key, seq))
+    return None
+
+
+def _json(rows: Iterable[Any]) -> str:
+    return to_json(list(rows)).decode()
+
+
+def _session_key(arrival: Arrival) -> tuple[ClientId, SessionId]:
+    return arrival.client_id, arrival.beacon.session_id
+
+
+def _session_row(arrival: Arrival) -> tuple[Any, ...]:
+    beacon, peer = arrival.beacon, arrival.peer
+    agent = user_agent.parse(peer.user_agent)
+    came_from = from_url(beacon.url)
+    bot_reason = user_agent.bot_reason(peer.user_agent, automation=beacon.automation)
+    occurred_at = to_text(arrival.occurred_at)
+    return (
+        arrival.client_id,
+        beacon.session_id,
+        beacon.visitor_id,
+        beacon.site or None,
+        peer.ip,
+        peer.country or None,
+        peer.user_agent,
+        agent.browser,
+        agent.os,
+        agent.device,
+        beacon.language,
+        beacon.timezone,
+        beacon.screen,
+        beacon.url,
+        beacon.referrer,
+        *(came_from.utm.get(name) for name in ("utm_source", "utm_medium", "utm_campaign")),
+        *(came_from.utm.get(name) for name in ("utm_term", "utm_content")),
+        to_json(came_from.click_ids).decode() if came_from.click_ids else None,
+        occurred_at,
+        occurred_at,
+        beacon.fbp or None,
+        beacon.fbc or None,
+        int(beacon.automation),
+        int(bool(bot_reason)),
+        bot_reason or None,
+    )
+
+
+def _one_a_session(views: Sequence[Arrival]) -> Iterable[Arrival]:
+    """The first view of each session, in the order of arrival."""
+    first: dict[tuple[ClientId, SessionId], Arrival] = {}
+    for view in views:
+        first.setdefault(_session_key(view), view)
+    return first.values()
+
+
+def _fingerprint_row(arrival: Arrival) -> tuple[Any, ...]:
+    beacon = arrival.beacon
+    reason = vpn_reason(beacon.timezone, arrival.peer.country)
+    return (
+        arrival.client_id,
+        beacon.session_id,
+        beacon.fingerprint or None,
+        int(bool(reason)),
+        reason or None,
+    )
+
+
+def _page_view_row(arrival: Arrival) -> tuple[Any, ...]:
+    beacon = arrival.beacon
+    return (
+        *page_view_key(arrival),
+        beacon.url,
+        beacon.title,
+        beacon.referrer,
+        to_text(arrival.occurred_at),
+    )
+
+
+class _Totals(NamedTuple):
+    seq: int
+    duration_ms: int
+    scroll_percent: int
+    scrollable: int
+    clicks: int
+    received_at: str
+    age_ms: int
+
+
+def _merged_totals(arrivals: Sequence[Arrival]) -> dict[PageViewKey, tuple[Any, ...]]:
+    """One row per page view: UPDATE … FROM may meet each row only once."""
+    merged: dict[PageViewKey, _Totals] = {}
+    for arrival in arrivals:
+        key, totals = page_view_key(arrival), _totals(arrival)
+        merged[key] = _maxima(merged[key], totals) if key in merged else totals
+    return {key: (*key, *totals) for key, totals in merged.items()}
+
+
+def _totals(arrival: Arrival) -> _Totals:
+    beacon = arrival.beacon
+    return _Totals(
+        seq=beacon.seq,
+        duration_ms=beacon.duration_ms,
+        scroll_percent=beacon.scroll_depth,
+        scrollable=int(beacon.scrollable),
+        clicks=beacon.clicks,
+        received_at=to_text(arrival.received_at),
+        age_ms=beacon.age_ms,
+    )
+
+
+def _maxima(one: _Totals, other: _Totals) -> _Totals:
+    pairs: Iterable[tuple[Any, Any]] = zip(one, other, strict=True)
+    latest = max(one, other)
+    return _Totals._make(map(max, pairs))._replace(scrollable=latest.scrollable)
+
+
+def _seen_sessions(arrivals: Sequence[Arrival]) -> list[tuple[Any, ...]]:
+    """One row per session: when it was last seen, and the cookies of Meta's pixel.
+
+    The pixel sets them after the view was sent, so that often only an engage beacon has them.
+    """
+    seen: dict[tuple[ClientId, SessionId], tuple[str, str, str]] = {}
+    for arrival in arrivals:
+        key, beacon = _session_key(arrival), arrival.beacon
+        moment, fbp, fbc = seen.get(key, ("", "", ""))
+        occurred = to_text(arrival.occurred_at)
+        seen[key] = (max(moment, occurred), fbp or beacon.fbp, fbc or beacon.fbc)
+    return [(*key, moment, fbp or None, fbc or None) for key, (moment, fbp, fbc) in seen.items()]
+
+
+_SESSION_FIELDS = """
+  session_id, visitor_id, started_at, max_scroll_percent, clicks, pages_visited, automation,
+  utm_source, utm_medium, utm_campaign, utm_term, utm_content, click_ids,
+  (SELECT COALESCE(SUM(p.duration_ms), 0) FROM page_views AS p
+    WHERE p.client_id = s.client_id AND p.session_id = s.session_id) AS duration_ms"""
+
+# Most recent is the last that began to arrive: the index holds that order, also for an address
+# that an office shares (20 ms by last_seen_at, 20 µs by insertion: facts/performance.md).
+_LAST_SESSION_OF_VISITOR = f"""
+SELECT {_SESSION_FIELDS}, is_bot, bot_reason FROM sessions AS s
+WHERE client_id = ? AND visitor_id = ? ORDER BY id DESC LIMIT 1"""
+
+_LAST_SESSION_OF_ADDRESS = f"""
+SELECT {_SESSION_FIELDS}, is_bot, bot_reason FROM sessions AS s
+WHERE client_id = ? AND ip = ? AND is_bot = 0 ORDER BY id DESC LIMIT 1"""
+
+_FINGERPRINT = """
+SELECT visit_count, vpn_suspected, vpn_reason FROM fingerprints
+WHERE client_id = ? AND visitor_id = ?"""
+
+_PAGE_VIEW = """
+SELECT started_at, duration_ms, clicks FROM page_views
+WHERE client_id = ? AND session_id = ? AND page_view_id = ?"""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSession:
+    """A stored session and why it counts as a bot's ("" for a person's)."""
+
+    session: Session
+    bot_reason: str
+
+
+async def last_session_of_visitor(
+    store: Store, client_id: ClientId, visitor_id: VisitorId
+) -> FoundSession | None:
+    """The visitor's most recent session within the client, a bot's included."""
+    rows = await store.query(_LAST_SESSION_OF_VISITOR, (client_id, visitor_id))
+    return _found_session(rows[0]) if rows else None
+
+
+async def last_session_of_address(
+    store: Store, client_id: ClientId, ip: str
+) -> FoundSession | None:
+    """The most recent session of people from that address within the client."""
+    rows = await store.query(_LAST_SESSION_OF_ADDRESS, (client_id, ip))
+    return _found_session(rows[0]) if rows else None
+
+
+async def fingerprint_of(
+    store: Store, client_id: ClientId, visitor_id: VisitorId
+) -> Fingerprint | None:
+    """What is kept of a visitor across sessions."""
+    rows = await store.query(_FINGERPRINT, (client_id, visitor_id))
+    if not rows:
+        return None
+    row = rows[0]
+    return Fingerprint(row["visit_count"], bool(row["vpn_suspected"]), row["vpn_reason"] or "")
+
+
+async def page_view_of(store: Store, client_id: ClientId, beacon: Beacon) -> PageViewTotals | None:
+    """The stored totals of the page view that a beacon names."""
+    rows = await store.query(_PAGE_VIEW, (client_id, beacon.session_id, beacon.page_view_id))
+    if not rows:
+        return None
+    row = rows[0]
+    return PageViewTotals(from_text(row["started_at"]), row["duration_ms"], row["clicks"])
+
+
+def _found_session(row: Row) -> FoundSession:
+    return FoundSession(
+        Session(
+            session_id=SessionId(row["session_id"]),
+            visitor_id=VisitorId(row["visitor_id"]),
+            started_at=from_text(row["started_at"]),
+            duration_ms=row["duration_ms"],
+            max_scroll_percent=row["max_scroll_percent"],
+            clicks=row["clicks"],
+            pages_visited=row["pages_visited"],
+            attribution=_attribution(row),
+            automation=bool(row["automation"]),
+        ),
+        (row["bot_reason"] or "bot") if row["is_bot"] else "",
+    )
+
+
+def _attribution(row: Row) -> Attribution:
+    names = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+    return Attribution(
+        utm={name: row[name] for name in names if row[name]},
+        click_ids=json.loads(row["click_ids"]) if row["click_ids"] else {},
+    )

@@ -1,0 +1,1 @@
+"""What propgauge does, one verb per file. No HTTP, no SQL."""

@@ -1,0 +1,97 @@
+"""Check the set-up: what is configured, what is not, what does not work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from server.config import Config
+from server.store import directory, outbox
+from server.store.contract import Store, StoreError
+from server.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `mark` is ok, off (not configured) or FAIL."""
+
+    mark: str
+    subject: str
+    text: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether it does not work."""
+        return self.mark == "FAIL"
+
+
+async def check_setup(config: Config, store: Store) -> list[Finding]:
+    """Look at everything; never raises for something that is merely not configured."""
+    return [
+        *await _check_store(config, store),
+        *_check_settings(config),
+        *await _check_outbox(store),
+    ]
+
+
+async def _check_store(config: Config, store: Store) -> list[Finding]:
+    try:
+        await store.health()
+        entries = await directory.load(store, Vault(config.secret_key))
+    except StoreError as error:
+        return [Finding("FAIL", "store", str(error))]
+    findings = [Finding("ok", "store", f"{config.database_url} takes writes")]
+    for site in entries.sites:
+        if site.allowed_origins:
+            text = "allows " + ", ".join(sorted(site.allowed_origins))
+            findings.append(Finding("ok", f"site {site.site_key}", text))
+        else:
+            text = "no allowed origins: browsers elsewhere than on this server are flagged"
+            findings.append(Finding("off", f"site {site.site_key}", text))
+    for client in entries.clients[1:]:
+        if not client.make_webhook_url:
+            text = "no Make.com webhook: its leads are kept and wait for one"
+            findings.append(Finding("off", f"client {client.client_id}", text))
+    return findings
+
+
+def _check_settings(config: Config) -> Iterator[Finding]:
+    if config.make_webhook_url:
+        yield Finding("ok", "MAKE_WEBHOOK_URL", "set")
+    else:
+        receiver = "the demo's receiver" if config.demo else "nowhere"
+        yield Finding("off", "MAKE_WEBHOOK_URL", f"not set: client 1's leads go to {receiver}")
+    if config.make_webhook_secret:
+        yield Finding("ok", "MAKE_WEBHOOK_SECRET", "set: webhooks are signed")
+    else:
+        yield Finding("off", "MAKE_WEBHOOK_SECRET", "not set: webhooks are not signed")
+    if config.country_db:
+        yield Finding("ok", "COUNTRY_DB", str(config.country_db))
+    else:
+        yield Finding("off", "COUNTRY_DB", "not set: countries come from CF-IPCountry alone")
+    if config.trusted_proxies:
+        yield Finding("ok", "TRUSTED_PROXIES", ", ".join(map(str, config.trusted_proxies)))
+    else:
+        yield Finding("off", "TRUSTED_PROXIES", "not set: X-Forwarded-For is ignored")
+    if config.allow_private_targets:
+        yield Finding("off", "ALLOW_PRIVATE_TARGETS", "on: webhooks may reach private networks")
+    yield Finding(
+        "ok" if config.public_url else "off", "PUBLIC_URL", config.public_url or "not set"
+    )
+
+
+async def _check_outbox(store: Store) -> list[Finding]:
+    try:
+        backlog = await outbox.backlog(store)
+    except StoreError as error:
+        return [Finding("FAIL", "outbox", str(error))]
+    findings = [
+        Finding(
+            "FAIL",
+            f"{row['destination']} of client {row['client_id']}",
+            f"paused since {row['paused_at']}: {row['reason']}",
+        )
+        for row in backlog.paused
+    ]
+    since = f", the oldest since {backlog.oldest_created_at}" if backlog.pending else ""
+    return [*findings, Finding("ok", "outbox", f"{backlog.pending} waiting{since}")]

@@ -1,0 +1,1 @@
+"""HTTP: requests to use cases, answers and errors to responses. No rules of scoring, no SQL."""

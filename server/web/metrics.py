@@ -1,0 +1,46 @@
+"""Counters of one server, in Prometheus' text form."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """Everything counted; no label ever holds personal data."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.beacons_stored = Counter(
+            "propgauge_beacons_stored", "Beacons committed.", registry=self.registry
+        )
+        self.beacons_dropped = Counter(
+            "propgauge_beacons_dropped",
+            "Beacons that left no trace, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.leads = Counter(
+            "propgauge_leads", "Leads committed, by channel.", ["channel"], registry=self.registry
+        )
+        self.lead_seconds = Histogram(
+            "propgauge_lead_seconds", "Time to answer a lead.", registry=self.registry
+        )
+        self.deliveries = Counter(
+            "propgauge_delivery_attempts",
+            "Delivery attempts, by destination and verdict.",
+            ["destination", "verdict"],
+            registry=self.registry,
+        )
+        self.outbox_pending = Gauge(
+            "propgauge_outbox_pending", "Deliveries waiting.", registry=self.registry
+        )
+        self.outbox_oldest_seconds = Gauge(
+            "propgauge_outbox_oldest_seconds",
+            "Age of the oldest delivery waiting.",
+            registry=self.registry,
+        )
+        self.destinations_paused = Gauge(
+            "propgauge_destinations_paused",
+            "Destinations that stand paused.",
+            registry=self.registry,
+        )

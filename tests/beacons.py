@@ -1,0 +1,27 @@
+"""Beacons for tests, as tracker.js would send them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def view(visitor: str, session: str = "", page: str = "p1", **fields: Any) -> dict[str, Any]:
+    """The first beacon of a page view; the session is named after the visitor unless given."""
+    return {
+        "v": 1,
+        "site": "demo",
+        "visitor_id": visitor,
+        "session_id": session or f"{visitor}-s1",
+        "page_view_id": page,
+        "seq": 0,
+        "type": "view",
+        "url": "https://www.example.com/residences",
+        "timezone": "Europe/London",
+        "age_ms": 0,
+        **fields,
+    }
+
+
+def engage(visitor: str, session: str = "", page: str = "p1", **fields: Any) -> dict[str, Any]:
+    """A later beacon of the same page view."""
+    return {**view(visitor, session, page), "type": "engage", "seq": 1, **fields}

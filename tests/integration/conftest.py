@@ -1,0 +1,42 @@
+"""Fixtures of the HTTP tests: one server for all that do not break it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.http_fixtures import (
+    COUNTRY_DB,
+    SECRET_KEY,
+    Keys,
+    Person,
+    SharedServer,
+    furnish,
+)
+from tests.receiver import Receiver
+from tests.running import RunningServer
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
+    """A running server with two clients, behind a trusted proxy, that knows countries."""
+    data_dir, keys = tmp_path_factory.mktemp("shared") / "data", Keys()
+    with Receiver() as receiver, Receiver() as others_receiver:
+        asyncio.run(furnish(data_dir / "propgauge.db", keys, others_receiver.url))
+        settings = {
+            "ALLOW_PRIVATE_TARGETS": "on",
+            "COUNTRY_DB": str(COUNTRY_DB),
+            "MAKE_WEBHOOK_URL": receiver.url,
+            "SECRET_KEY": SECRET_KEY,
+            "TRUSTED_PROXIES": "127.0.0.1",
+        }
+        with RunningServer(data_dir, settings) as server:
+            yield SharedServer(server, receiver, others_receiver, keys)
+
+
+@pytest.fixture
+def person(shared: SharedServer) -> Person:
+    """A visitor of the shared server whom no other test knows."""
+    return Person(shared)

@@ -1,0 +1,145 @@
+"""A real server: the program of `make serve` in a process of its own, on a free port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from server.config import SETTINGS
+
+BROWSER_AGENT = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/140.0.0.0 Safari/537.36"
+)
+START_SECONDS = 30.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment without settings of ours, plus the given ones."""
+    ours = {setting.name for setting in SETTINGS}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    return {**kept, **settings}
+
+
+def propgauge(*words: str, settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "server", *words],
+        env=clean_environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+class RunningServer:
+    """`propgauge serve` on 127.0.0.1; a context manager, or `start` and `stop` by hand."""
+
+    def __init__(self, data_dir: Path, settings: Mapping[str, str] | None = None) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.settings = {
+            "DATA_DIR": str(data_dir),
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+            **(settings or {}),
+        }
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.output: list[str] = []
+
+    def start(self) -> Self:
+        """Start and wait until it answers."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "server", "serve"],
+            env=clean_environment(self.settings),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read_output)
+        self._reader.start()
+        self.client = httpx.Client(
+            base_url=self.url, headers={"user-agent": BROWSER_AGENT}, timeout=30, trust_env=False
+        )
+        self._wait_until_ready()
+        return self
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it by a signal and wait; its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        status = self.process.wait(timeout=20)
+        self._reader.join()
+        self.client.close()
+        return status
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def query(self, sql: str, args: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Read the server's database file."""
+        path = f"file:{self.data_dir / 'propgauge.db'}?mode=ro"
+        with closing(sqlite3.connect(path, uri=True)) as database:
+            database.row_factory = sqlite3.Row
+            return [dict(row) for row in database.execute(sql, args)]
+
+    def lead(self, **fields: Any) -> httpx.Response:
+        """Send a lead as JSON."""
+        return self.client.post("/api/lead", json=fields)
+
+    def track(self, *beacons: Mapping[str, Any], **headers: str) -> httpx.Response:
+        """Send beacons as tracker.js does."""
+        body: Any = beacons[0] if len(beacons) == 1 else list(beacons)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.post("/api/track", json=body, headers=named)
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            try:
+                if self.client.get("/readyz").status_code == 200:
+                    return
+            except httpx.TransportError:
+                threading.Event().wait(0.05)
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        raise AssertionError("the server did not start:\n" + "".join(self.output))
+
+    def _read_output(self) -> None:
+        stream = self.process.stdout
+        assert stream is not None
+        with stream:
+            self.output.extend(stream)
