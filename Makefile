@@ -28,7 +28,7 @@ unit: .set-up/test
 
 # The program as a whole: real store, real HTTP, real browser, real wrangler.
 rest: .set-up/test
-	$(BIN)/python -m pytest tests/integration tests/browser -n 2 --dist loadgroup -q \
+	$(BIN)/python -m pytest tests/integration tests/browser -n 2 --dist loadfile -q \
 	  --cov=server --cov-branch --cov-append --cov-report= --cov-fail-under=90
 
 bench: .set-up/test

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import ipaddress
+import os
 import re
 import secrets
 import tomllib
@@ -361,7 +362,10 @@ def _make_secret_key(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(f".{secrets.token_hex(4)}")
     draft.touch(mode=0o600)
-    draft.write_text(secrets.token_urlsafe(48))
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(secrets.token_urlsafe(48))
+        file.flush()
+        os.fsync(file.fileno())
     try:
         path.hardlink_to(draft)
     except FileExistsError:

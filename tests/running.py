@@ -8,17 +8,19 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from server.config import SETTINGS
+from server.config import CONFIG_FILE, ROOT, SETTINGS
 
 BROWSER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -39,13 +41,25 @@ def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
     """This process's environment without settings of ours, plus the given ones."""
     ours = {setting.name for setting in SETTINGS}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
-    return {**kept, **settings}
+    return {**kept, "PYTHONPATH": str(ROOT), **settings}
+
+
+@cache
+def workplace() -> Path:
+    """A folder with an empty settings file.
+
+    A developer's own `.dev.vars` must not reach the tests: it may name a webhook that is real.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="propgauge-tests-"))
+    (folder / CONFIG_FILE).touch()
+    return folder
 
 
 def propgauge(*words: str, settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "server", *words],
+        cwd=workplace(),
         env=clean_environment(settings),
         capture_output=True,
         text=True,
@@ -73,6 +87,7 @@ class RunningServer:
         """Start and wait until it answers."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "server", "serve"],
+            cwd=workplace(),
             env=clean_environment(self.settings),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

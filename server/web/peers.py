@@ -114,11 +114,21 @@ def is_from_this_machine(
 ) -> bool:
     """Whether a request came straight from a program on this machine, through no proxy.
 
-    It came over loopback, or from the very address that it was sent to (`server`).
+    It came over loopback, or from the very address that it was sent to (`server`), and names this
+    machine as its host: a page elsewhere whose name was bound to this address names itself.
     """
     address = _parse(client[0]) if client else None
     if address is None or any(
         name in _FORWARDED or name.startswith(_FORWARDED_PREFIX) for name, _value in headers
     ):
         return False
-    return address.is_loopback or (server is not None and address == _parse(server[0]))
+    own = _parse(server[0]) if server else None
+    return (address.is_loopback or address == own) and _names(headers, own)
+
+
+def _names(headers: RawHeaders, own: IpAddress | None) -> bool:
+    host = header_text(headers, b"host").lower()
+    address = _parse(host)
+    if address is None:
+        return host.partition(":")[0] == "localhost"
+    return address.is_loopback or address == own

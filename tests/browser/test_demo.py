@@ -60,7 +60,6 @@ def posted_to(page: Page, path: str) -> list[Request]:
     return seen
 
 
-@pytest.mark.xdist_group("demo")
 def test_visitor_when_reading_clicking_and_enquiring_is_scored_by_what_they_did(
     page: Page, server: RunningServer, receiver: Receiver
 ) -> None:
@@ -103,7 +102,6 @@ def test_visitor_when_reading_clicking_and_enquiring_is_scored_by_what_they_did(
     assert all(request.url == f"{server.url}/api/track" for request in beacons)
 
 
-@pytest.mark.xdist_group("demo")
 def test_visitor_when_coming_back_counts_as_return_visit(
     context: BrowserContext, server: RunningServer, receiver: Receiver
 ) -> None:
@@ -122,7 +120,6 @@ def test_visitor_when_coming_back_counts_as_return_visit(
     assert webhook.body["engagement_return_visits_points"] == 5
 
 
-@pytest.mark.xdist_group("demo")
 def test_enquiry_when_tracker_is_blocked_is_stored_without_engagement(
     page: Page, server: RunningServer, receiver: Receiver
 ) -> None:
@@ -138,7 +135,6 @@ def test_enquiry_when_tracker_is_blocked_is_stored_without_engagement(
     assert not beacons
 
 
-@pytest.mark.xdist_group("demo")
 def test_enquiry_when_storage_is_blocked_is_matched_within_the_page(
     page: Page, server: RunningServer, receiver: Receiver
 ) -> None:
@@ -150,7 +146,6 @@ def test_enquiry_when_storage_is_blocked_is_matched_within_the_page(
     assert webhook.body["match_kind"] == "visitor_id"
 
 
-@pytest.mark.xdist_group("demo")
 def test_enquiry_when_both_scripts_are_blocked_is_stored(
     page: Page, server: RunningServer, receiver: Receiver
 ) -> None:
@@ -163,7 +158,6 @@ def test_enquiry_when_both_scripts_are_blocked_is_stored(
     assert webhook.body["email"] == "ana@example.com"
 
 
-@pytest.mark.xdist_group("demo")
 def test_deliveries_page_when_a_lead_arrives_shows_score_and_breakdown(
     context: BrowserContext, demo_server: RunningServer
 ) -> None:

@@ -18,8 +18,6 @@ from tests.beacons import engage, view
 from tests.integration.http_fixtures import SharedServer, eventually, exchange, problem_of
 from tests.running import RunningServer
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 FEED = "/demo/deliveries.json"
 PAGES = ("", "brochure/", "contact/", "deliveries/", "gallery/", "privacy/", "residences/")
 FORWARDED = ("x-forwarded-for", "forwarded", "cf-connecting-ip", "x-real-ip", "via")

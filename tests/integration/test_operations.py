@@ -153,7 +153,6 @@ def test_gauges_when_deliveries_wait_tell_how_many_and_since_when(
     assert counted["propgauge_delivery_attempts_total[make_webhook][pause]"] >= 1
 
 
-@pytest.mark.xdist_group("locked")
 def test_server_when_the_database_is_locked_says_so_and_recovers_by_itself(
     server: RunningServer,
 ) -> None:

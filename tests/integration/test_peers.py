@@ -178,6 +178,27 @@ def test_request_when_it_comes_straight_over_loopback_is_from_this_machine(sende
     assert is_from_this_machine((sender, 1), [(b"host", b"127.0.0.1")])
 
 
+@pytest.mark.parametrize(
+    ("host", "is_ours"),
+    [
+        ("127.0.0.1:8787", True),
+        ("localhost:8787", True),
+        ("LOCALHOST", True),
+        ("[::1]:8787", True),
+        ("10.0.0.7:8787", True),
+        ("10.0.0.8:8787", False),
+        ("rebound.example.com:8787", False),
+        ("localhost.example.com", False),
+        ("", False),
+    ],
+)
+def test_request_when_it_names_another_host_is_not_from_this_machine(
+    host: str, *, is_ours: bool
+) -> None:
+    headers = [(b"host", host.encode())]
+    assert is_from_this_machine(("127.0.0.1", 1), headers, ("10.0.0.7", 8787)) is is_ours
+
+
 @pytest.mark.parametrize("sender", [STRANGER, "10.0.0.1", "::2", "", "testclient"])
 def test_request_when_it_comes_over_the_network_is_not_from_this_machine(sender: str) -> None:
     assert not is_from_this_machine((sender, 1), [])

@@ -22,8 +22,6 @@ from server.web.protocol import REQUEST_SECONDS
 from tests.integration.http_fixtures import SharedServer
 from tests.running import RunningServer
 
-pytestmark = pytest.mark.xdist_group("slow-clients")
-
 OF_EACH_KIND = 3
 LIMIT_SECONDS = 20.0
 """When every slow client must be gone: the longest deadline, and what a busy machine adds."""

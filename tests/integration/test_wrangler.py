@@ -17,8 +17,6 @@ from server.store.contract import Statement, Store
 from server.store.file import FileStore
 from server.store.migrate import migrate, migration_files
 
-pytestmark = pytest.mark.xdist_group("wrangler")
-
 WRANGLER = ROOT / "node_modules" / ".bin" / "wrangler"
 DATABASES = Path("v3", "d1", "miniflare-D1DatabaseObject")
 ALL = [path.name for path in migration_files(MIGRATIONS)]
