@@ -35,7 +35,7 @@ from server.usecases.deliver_outbox import Clocks, OutboxWorker
 from tests.beacons import view
 from tests.integration.http_fixtures import eventually
 from tests.receiver import Receiver
-from tests.running import RunningServer, propgauge
+from tests.running import RunningServer, free_port, propgauge
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
 WEBHOOK = "https://hook.example.com/hidden-path"
@@ -52,9 +52,8 @@ class Installation:
     def __call__(self, *words: str, **settings: str) -> Result:
         """Run a command in this process, without settings of the machine."""
         env: dict[str, str | None] = {setting.name: None for setting in SETTINGS}
-        return CliRunner().invoke(
-            main, words, env=env | {"DATA_DIR": str(self.data_dir)} | settings
-        )
+        own = {"DATA_DIR": str(self.data_dir), "PORT": str(free_port())}
+        return CliRunner().invoke(main, words, env=env | own | settings)
 
     def done(self, *words: str, **settings: str) -> list[str]:
         """Run a command that must succeed; the lines it printed."""
