@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import socket
 import sys
 from collections.abc import Iterator
@@ -18,8 +17,6 @@ from server.app import Propgauge, open_store
 from server.config import Config
 from server.web import demo
 from server.web.protocol import BeaconProtocol, protocol_for
-
-logger = logging.getLogger(__name__)
 
 GRACEFUL_SECONDS = 6
 """For open requests at the end: as long as a write may wait for another process's lock, and more,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-
-Clock = Callable[[], datetime]
 
 DAY_MS = 86_400_000
 _DIGITS = len("2026-11-22T10:00:00.000")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from pydantic_core import to_json
 
 from server.domain import user_agent
-from server.domain.attribution import Attribution, from_url
+from server.domain.attribution import UTM_FIELDS, Attribution, from_url
 from server.domain.clock import from_text, to_text
 from server.domain.ids import ClientId, SessionId, VisitorId
 from server.domain.timezone import vpn_reason
@@ -208,8 +208,7 @@ def _session_row(arrival: Arrival) -> tuple[Any, ...]:
         beacon.screen,
         beacon.url,
         beacon.referrer,
-        *(came_from.utm.get(name) for name in ("utm_source", "utm_medium", "utm_campaign")),
-        *(came_from.utm.get(name) for name in ("utm_term", "utm_content")),
+        *(came_from.utm.get(name) for name in UTM_FIELDS),
         to_json(came_from.click_ids).decode() if came_from.click_ids else None,
         occurred_at,
         occurred_at,
@@ -391,8 +390,7 @@ def _found_session(row: Row) -> FoundSession:
 
 
 def _attribution(row: Row) -> Attribution:
-    names = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
     return Attribution(
-        utm={name: row[name] for name in names if row[name]},
+        utm={name: row[name] for name in UTM_FIELDS if row[name]},
         click_ids=json.loads(row["click_ids"]) if row["click_ids"] else {},
     )

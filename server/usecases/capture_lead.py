@@ -74,20 +74,21 @@ class LeadCapture:
         Raises AppError (invalid) for a lead without contact or over a limit, and for a key
         that came with another body; StoreError when the store cannot take it.
         """
-        draft, lead, tracked, batch = await self._prepare(request)
+        lead, state = await self._judge(request)
+        tracked = visitors.beacon_batch([state]) if state else []
         try:
-            await self._write(tracked, batch)
+            await self._write(tracked, [*leads.lead_batch(lead), _delivery(lead, request.client)])
         except ConstraintError:
             if lead.idempotency_key is None:
                 raise
-            return await self._replay(lead, draft)
+            return await self._replay(lead)
         self._on_stored()
-        return LeadAnswer(_as_stored(lead), draft)
+        return LeadAnswer(_as_stored(lead), lead.draft)
 
     async def preview(self, request: LeadRequest) -> LeadAnswer:
         """Validate and score as `capture` does, and store nothing."""
-        draft, lead, _tracked, _batch = await self._prepare(request)
-        return LeadAnswer(_as_stored(lead), draft)
+        lead, _state = await self._judge(request)
+        return LeadAnswer(_as_stored(lead), lead.draft)
 
     async def _write(self, tracked: list[Statement], batch: list[Statement]) -> None:
         """Commit the lead with its page state; alone where only that state is at fault (spec)."""
@@ -101,9 +102,8 @@ class LeadCapture:
             logger.exception("the page state could not be stored")
             await self._store.write(batch)
 
-    async def _prepare(
-        self, request: LeadRequest
-    ) -> tuple[LeadDraft, Lead, list[Statement], list[Statement]]:
+    async def _judge(self, request: LeadRequest) -> tuple[Lead, Arrival | None]:
+        """The lead with its scores, and the page state that came with it."""
         draft = channels.parse(request.submission)
         phone = parse_phone(draft.phone, request.client.default_region)
         state = _state_of(draft, request)
@@ -133,10 +133,9 @@ class LeadCapture:
             idempotency_key=_idempotency_key(request, draft),
             idempotency_hash=_body_hash(request) if request.idempotency_key else None,
         )
-        tracked = visitors.beacon_batch([state]) if state else []
-        return draft, lead, tracked, [*leads.lead_batch(lead), _delivery(lead, request.client)]
+        return lead, state
 
-    async def _replay(self, lead: Lead, draft: LeadDraft) -> LeadAnswer:
+    async def _replay(self, lead: Lead) -> LeadAnswer:
         key = lead.idempotency_key or ""
         stored = await leads.lead_of_key(self._store, lead.client_id, key, lead.created_at)
         if stored is None:
@@ -147,7 +146,7 @@ class LeadCapture:
                 "This Idempotency-Key was used for another lead",
                 FieldError("Idempotency-Key", "was used with a different body"),
             )
-        return LeadAnswer(stored, draft, replayed=True)
+        return LeadAnswer(stored, lead.draft, replayed=True)
 
 
 def _state_of(draft: LeadDraft, request: LeadRequest) -> Arrival | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -26,8 +25,6 @@ from server.usecases.site_directory import Owner, SiteDirectory
 from server.web import bodies, cors, pages, problems
 from server.web.metrics import Metrics
 from server.web.peers import PeerReader
-
-logger = logging.getLogger(__name__)
 
 PATH = "/api/lead"
 REPLAYED_HEADER = "idempotent-replayed"
@@ -146,12 +143,9 @@ class LeadEndpoint:
 
 
 def _joined(page: str, redirect: str) -> str:
-    """`redirect` against the form's page; "" for none, and for what browsers may read otherwise."""
-    if not redirect or "\\" in redirect:
-        return ""
+    """`redirect` against the form's page; "" for none, and for what is no address."""
     try:
-        target = urljoin(page, redirect)
-        return "" if "@" in urlsplit(target).netloc else target
+        return urljoin(page, redirect) if redirect else ""
     except ValueError:
         return ""
 

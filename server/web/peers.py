@@ -123,12 +123,10 @@ def is_from_this_machine(
     ):
         return False
     own = _parse(server[0]) if server else None
-    return (address.is_loopback or address == own) and _names(headers, own)
-
-
-def _names(headers: RawHeaders, own: IpAddress | None) -> bool:
     host = header_text(headers, b"host").lower()
-    address = _parse(host)
-    if address is None:
-        return host.partition(":")[0] == "localhost"
-    return address.is_loopback or address == own
+    named = host.partition(":")[0] == "localhost" or _is_ours(_parse(host), own)
+    return named and _is_ours(address, own)
+
+
+def _is_ours(address: IpAddress | None, own: IpAddress | None) -> bool:
+    return address is not None and (address.is_loopback or address == own)
