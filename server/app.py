@@ -24,7 +24,8 @@ from server.domain.delivery import Delivery, Outcome
 from server.domain.directory import FIRST_CLIENT, Client, origin_of
 from server.domain.errors import AppError
 from server.domain.ids import ClientId
-from server.geo import Countries
+from server.domain.visitor import NetworkKind
+from server.geo import AddressBook
 from server.store import directory as directory_store
 from server.store.contract import Store, StoreError
 from server.store.file import FileStore
@@ -111,7 +112,11 @@ class Propgauge:
     def __init__(self, config: Config, store: Store) -> None:
         self.config = config
         self.store = store
-        self.countries = Countries(config.country_db)
+        self.addresses = AddressBook(
+            config.country_db,
+            config.network_db,
+            {NetworkKind.VPN: config.vpn_ranges, NetworkKind.HOSTING: config.hosting_ranges},
+        )
         self.metrics = Metrics()
         self.directory = SiteDirectory(
             store, Vault(config.secret_key), first_client(config), origin_of(config.public_url)
@@ -123,7 +128,7 @@ class Propgauge:
         self.worker = OutboxWorker(
             store, self._destinations(), Clocks(clock.now), self._count_attempt
         )
-        peers = PeerReader(config.trusted_proxies, self.countries)
+        peers = PeerReader(config.trusted_proxies, self.addresses)
         self.track = TrackEndpoint(self.recorder, self.directory, peers, self.metrics, clock.now)
         capture = LeadCapture(store, self.worker.wake)
         self.lead = LeadEndpoint(capture, self.directory, peers, self.metrics, clock.now)
@@ -161,7 +166,7 @@ class Propgauge:
         await asyncio.gather(self.recorder.close(), self.worker.stop(self._drain_seconds()))
         await self.egress.close()
         await self.store.close()
-        self.countries.close()
+        self.addresses.close()
 
     def _drain_seconds(self) -> float:
         if self.stop_by is None:

@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 import maxminddb
 from dotenv.parser import parse_stream
 
+from server.geo import read_ranges
+
 CONFIG_FILE = "wrangler-alike.toml"
 SECRETS_FILE = ".dev.vars"
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -71,6 +73,9 @@ class Config:
     trusted_proxies: tuple[Network, ...]
     allow_private_targets: bool
     country_db: Path | None
+    network_db: Path | None
+    vpn_ranges: Path | None
+    hosting_ranges: Path | None
     demo: bool
     log_level: str
 
@@ -239,6 +244,24 @@ SETTINGS: tuple[Setting, ...] = (
         _path,
         "MaxMind-format database (.mmdb) of the countries of addresses.",
     ),
+    Setting(
+        "NETWORK_DB",
+        "",
+        _path,
+        "MaxMind-format database (.mmdb) of the networks (ASN) of addresses.",
+    ),
+    Setting(
+        "VPN_RANGES",
+        "",
+        _path,
+        "File of the networks of VPNs, one a line; their visitors are suspected of one.",
+    ),
+    Setting(
+        "HOSTING_RANGES",
+        "",
+        _path,
+        "File of the networks of data centres, one a line; also one of two signs of a bot.",
+    ),
     Setting("DEMO", "on", _switch, "`off` takes the demo site and its webhook receiver away."),
     Setting("LOG_LEVEL", "info", _log_level, "debug, info, warning or error."),
 )
@@ -266,7 +289,10 @@ def load(root: Path, environ: Mapping[str, str]) -> Config:
     values = {setting.name.lower(): _parse(setting, texts[setting.name]) for setting in SETTINGS}
     data_dir = values["data_dir"] = _resolve(root, values["data_dir"])
     values["database_url"] = _database(root, data_dir, values["database_url"])
-    values["country_db"] = _country_db(root, values["country_db"])
+    for name in ("country_db", "network_db"):
+        values[name] = _mmdb(root, name.upper(), values[name])
+    for name in ("vpn_ranges", "hosting_ranges"):
+        values[name] = _ranges(root, name.upper(), values[name])
     values["secret_key"] = values["secret_key"] or _kept_secret_key(data_dir)
     return Config(**values)
 
@@ -334,13 +360,26 @@ def _database(root: Path, data_dir: Path, url: str) -> str:
     return f"file:{_resolve(root, Path(path))}"
 
 
-def _country_db(root: Path, path: Path | None) -> Path | None:
+def _mmdb(root: Path, name: str, path: Path | None) -> Path | None:
     if path is None:
         return None
     try:
         maxminddb.open_database(_resolve(root, path)).close()
     except (OSError, ValueError, maxminddb.InvalidDatabaseError):
-        raise ConfigError(f"COUNTRY_DB: {str(path)!r} is no MaxMind-format database") from None
+        raise ConfigError(f"{name}: {str(path)!r} is no MaxMind-format database") from None
+    return _resolve(root, path)
+
+
+def _ranges(root: Path, name: str, path: Path | None) -> Path | None:
+    if path is None:
+        return None
+    try:
+        for _network in read_ranges(_resolve(root, path)):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{name}: {str(path)!r} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"{name}: {str(path)!r}: {error}") from None
     return _resolve(root, path)
 
 

@@ -25,3 +25,20 @@ def view(visitor: str, session: str = "", page: str = "p1", **fields: Any) -> di
 def engage(visitor: str, session: str = "", page: str = "p1", **fields: Any) -> dict[str, Any]:
     """A later beacon of the same page view."""
     return {**view(visitor, session, page), "type": "engage", "seq": 1, **fields}
+
+
+def event(visitor: str, session: str = "", page: str = "p1", **fields: Any) -> dict[str, Any]:
+    """An own event of the site on that page view."""
+    return {
+        "v": 1,
+        "site": "demo",
+        "visitor_id": visitor,
+        "session_id": session or f"{visitor}-s1",
+        "page_view_id": page,
+        "type": "event",
+        "event_id": "e1",
+        "name": "brochure_download",
+        "props": {},
+        "age_ms": 0,
+        **fields,
+    }

@@ -7,16 +7,19 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from server.domain.clock import DAY_MS
-from server.domain.errors import AppError, ErrorCode, FieldError
-from server.domain.ids import OutsidePageViewId, OutsideSessionId, OutsideVisitorId
+from server.domain.errors import AppError, ErrorCode, FieldError, invalid_field
+from server.domain.ids import OutsideEventId, OutsidePageViewId, OutsideSessionId, OutsideVisitorId
 from server.domain.visitor import (
     MAX_CLICK_ID_CHARS,
     MAX_COUNT,
+    MAX_EVENT_NAME_CHARS,
     MAX_SHORT_CHARS,
     MAX_TITLE_CHARS,
     MAX_URL_CHARS,
     Beacon,
     BeaconType,
+    EventName,
+    EventProps,
 )
 
 MAX_BEACONS = 20
@@ -55,6 +58,10 @@ class BeaconModel(BaseModel):
     age_ms: _Number = 0
     fbp: str | None = None
     fbc: str | None = None
+    consent: bool | None = None
+    event_id: OutsideEventId | None = None
+    name: EventName = ""
+    props: EventProps = Field(default_factory=dict)
 
     def to_beacon(self) -> Beacon:
         """The beacon with its numbers clamped and its texts cut to their limits."""
@@ -80,6 +87,10 @@ class BeaconModel(BaseModel):
             age_ms=_clamp(self.age_ms, DAY_MS),
             fbp=_cut(self.fbp, MAX_SHORT_CHARS),
             fbc=self.fbc if self.fbc and len(self.fbc) <= MAX_CLICK_ID_CHARS else "",
+            consent=self.consent,
+            event_id=self.event_id,
+            name=_cut(self.name, MAX_EVENT_NAME_CHARS),
+            props=self.props,
         )
 
 
@@ -98,6 +109,15 @@ def parse(body: bytes | str) -> list[Beacon]:
     (`0.page_view_id` in an array); then none of the array counts.
     """
     is_array = body.lstrip()[:1] in (b"[", "[")
+    beacons = _parse(body, is_array=is_array)
+    for place, beacon in enumerate(beacons):
+        if beacon.type is BeaconType.EVENT and not (beacon.event_id and beacon.name):
+            at_fault = "name" if beacon.event_id else "event_id"
+            raise invalid_field(f"{place}.{at_fault}" if is_array else at_fault, "is missing")
+    return beacons
+
+
+def _parse(body: bytes | str, *, is_array: bool) -> list[Beacon]:
     if _holds_nul(body):
         return _parse_clamping(body, is_array=is_array)
     try:

@@ -121,12 +121,14 @@ def _contact(lead: Lead) -> dict[str, object]:
 
 
 def _origin(lead: Lead) -> dict[str, object]:
+    """Where a lead came from; who refuses to be tracked keeps address and browser to themselves."""
     draft, peer, attribution = lead.draft, lead.peer, lead.attribution
+    told = draft.consent is not False
     return {
         "page_url": lead.page_url or None,
         "referrer": draft.referrer or None,
-        "ip": peer.ip or None,
-        "user_agent": peer.user_agent or None,
+        "ip": (peer.ip or None) if told else None,
+        "user_agent": (peer.user_agent or None) if told else None,
         "country": peer.country or None,
         "site": draft.site or None,
         "lead_source": draft.lead_source,

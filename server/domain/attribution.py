@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 UTM_FIELDS = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 
@@ -45,6 +45,14 @@ def from_values(values: Mapping[str, str]) -> Attribution:
             name: values[name][:MAX_VALUE_CHARS] for name in CLICK_ID_FIELDS if values.get(name)
         },
     )
+
+
+def without_query(url: str) -> str:
+    """An address without what follows its path, where click ids stand; "" for one unreadable."""
+    try:
+        return urlunsplit(urlsplit(url)._replace(query="", fragment=""))
+    except ValueError:
+        return ""
 
 
 def from_url(url: str) -> Attribution:

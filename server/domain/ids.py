@@ -22,6 +22,7 @@ OutsideId = Field(pattern=OUTSIDE_ID_PATTERN)
 OutsideVisitorId = Annotated[VisitorId, OutsideId]
 OutsideSessionId = Annotated[SessionId, OutsideId]
 OutsidePageViewId = Annotated[str, OutsideId]
+OutsideEventId = Annotated[str, OutsideId]
 
 _OUTSIDE_ID = re.compile(OUTSIDE_ID_PATTERN.replace("$", r"\Z"))
 

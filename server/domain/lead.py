@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from server.domain.attribution import Attribution
+from server.domain.attribution import Attribution, without_query
 from server.domain.contact import Phone
 from server.domain.engagement import Engagement
 from server.domain.ids import ClientId, LeadId, SessionId, VisitorId
@@ -72,6 +72,19 @@ class LeadDraft:
         if self.name and (self.first_name or self.last_name.lower() in self.name.lower()):
             return self.name
         return f"{self.name or self.first_name} {self.last_name}".strip()
+
+    def untracked(self) -> LeadDraft:
+        """The draft of someone who refuses to be tracked: what the form says, and no more."""
+        return replace(
+            self,
+            consent=False,
+            visitor_id=None,
+            session_id=None,
+            page_state="",
+            page_url=without_query(self.page_url),
+            referrer=without_query(self.referrer),
+            attribution=Attribution(dict(self.attribution.utm)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

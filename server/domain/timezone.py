@@ -45,7 +45,7 @@ def countries_of(timezone: str) -> frozenset[str]:
     return _table().get(timezone, frozenset())
 
 
-def vpn_reason(timezone: str, country: str) -> str:
+def mismatch_reason(timezone: str, country: str) -> str:
     """Why an address looks like a VPN's, or "" when it does not or nothing is known."""
     countries = countries_of(timezone)
     if not country or not countries or country in countries:

@@ -48,12 +48,22 @@ def _bot_reason(user_agent: str, *, is_bot: bool) -> str:
     return ""
 
 
-def bot_reason(user_agent: str, *, automation: bool) -> str:
+def bot_reason(user_agent: str, *, automation: bool, hosted: bool = False) -> str:
     """Why a beacon counts as a bot's, or "".
 
-    The agent's own word is enough; otherwise two kinds of signal must agree
-    (facts/tracking.md), here a driven browser and a missing user agent.
+    The agent's own word is enough; otherwise two kinds of signal must agree (facts/tracking.md)
+    of these: a driven browser, no user agent, a hosting network (`hosted`).
     """
-    if not user_agent.strip():
-        return "driven browser without a user agent" if automation else ""
-    return parse(user_agent).bot_reason
+    nameless = not user_agent.strip()
+    if not nameless and (own_word := parse(user_agent).bot_reason):
+        return own_word
+    signals = [
+        text
+        for fires, text in (
+            (automation, "a driven browser"),
+            (nameless, "no user agent"),
+            (hosted, "an address of a hosting network"),
+        )
+        if fires
+    ]
+    return " and ".join(signals) if len(signals) > 1 else ""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from server.domain.attribution import Attribution
 from server.domain.clock import DAY_MS, before, elapsed_ms
 from server.domain.ids import (
     ClientId,
+    OutsideEventId,
     OutsidePageViewId,
     OutsideSessionId,
     OutsideVisitorId,
@@ -27,6 +28,9 @@ MAX_CLICK_ID_CHARS = 500
 """Beyond this a click id is left out: Meta refuses one that was cut."""
 
 MAX_COUNT = 1_000_000
+MAX_EVENT_NAME_CHARS = 64
+MAX_EVENT_PROPS = 20
+MAX_PROP_CHARS = 500
 
 Url = Annotated[str, Field(max_length=MAX_URL_CHARS)]
 Title = Annotated[str, Field(max_length=MAX_TITLE_CHARS)]
@@ -35,13 +39,34 @@ ClickId = Annotated[str, Field(max_length=MAX_CLICK_ID_CHARS)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 DayMs = Annotated[int, Field(ge=0, le=DAY_MS)]
+EventName = Annotated[str, Field(max_length=MAX_EVENT_NAME_CHARS)]
+
+
+def _checked_props(props: dict[str, Any]) -> dict[str, Any]:
+    for name, value in props.items():
+        if len(name) > MAX_EVENT_NAME_CHARS:
+            raise ValueError(f"the name {name[:20]}… is longer than {MAX_EVENT_NAME_CHARS}")
+        if isinstance(value, dict | list):  # pydantic turns no TypeError into a refusal
+            raise ValueError(f"{name} must be a text, a number, true, false or null")  # noqa: TRY004
+        if isinstance(value, str) and len(value) > MAX_PROP_CHARS:
+            raise ValueError(f"{name} is longer than {MAX_PROP_CHARS} characters")
+    return props
+
+
+EventProps = Annotated[
+    dict[str, Any], Field(max_length=MAX_EVENT_PROPS), AfterValidator(_checked_props)
+]
 
 
 class BeaconType(StrEnum):
-    """`view` opens a page view; `engage` updates one and never creates anything."""
+    """`view` opens a page view; `engage` updates one, `event` adds what was done on it.
+
+    Neither of these two ever creates a page view or a session.
+    """
 
     VIEW = "view"
     ENGAGE = "engage"
+    EVENT = "event"
 
 
 class DropReason(StrEnum):
@@ -49,6 +74,15 @@ class DropReason(StrEnum):
 
     NO_PAGE_VIEW = "no_page_view"
     DUPLICATE = "duplicate"
+    REPEATED = "repeated"
+    NO_CONSENT = "no_consent"
+
+
+class NetworkKind(StrEnum):
+    """A network that hides who is behind it, by the lists of the settings."""
+
+    VPN = "vpn"
+    HOSTING = "hosting"
 
 
 class MatchKind(StrEnum):
@@ -63,7 +97,9 @@ class MatchKind(StrEnum):
 class Beacon:
     """A page view's totals so far. Durations and ages in milliseconds, scroll in percent.
 
-    `age_ms` is the time since the event: for a view, since it began.
+    `age_ms` is the time since the event: for a view, since it began. `consent` is what the
+    visitor answered, None where nobody asked. An event has `event_id`, `name` and `props`, and
+    no totals.
     """
 
     visitor_id: OutsideVisitorId
@@ -87,6 +123,10 @@ class Beacon:
     age_ms: DayMs = 0
     fbp: Short = ""
     fbc: ClickId = ""
+    consent: bool | None = None
+    event_id: OutsideEventId | None = None
+    name: EventName = ""
+    props: EventProps = field(default_factory=dict)
 
     @property
     def scroll_depth(self) -> int:
@@ -96,11 +136,16 @@ class Beacon:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who sent a request: address, country (ISO 3166, upper case, "" when unknown), agent."""
+    """Who sent a request: address, country (ISO 3166, upper case), agent; "" when unknown.
+
+    `network` is the name of the address's network.
+    """
 
     ip: str
     country: str
     user_agent: str
+    network: str = ""
+    network_kind: NetworkKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +186,7 @@ class Session:
     pages_visited: int
     attribution: Attribution
     automation: bool = False
+    consent: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

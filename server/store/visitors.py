@@ -17,19 +17,21 @@ from server.domain import user_agent
 from server.domain.attribution import UTM_FIELDS, Attribution, from_url
 from server.domain.clock import from_text, to_text
 from server.domain.ids import ClientId, SessionId, VisitorId
-from server.domain.timezone import vpn_reason
+from server.domain.network import vpn_reason
 from server.domain.visitor import (
     Arrival,
     Beacon,
     BeaconType,
     DropReason,
     Fingerprint,
+    NetworkKind,
     PageViewTotals,
     Session,
 )
 from server.store.contract import Result, Row, Statement, Store
 
 PageViewKey = tuple[ClientId, SessionId, str]
+_EventKey = tuple[ClientId, SessionId, str | None]
 
 
 def _columns_from_json(names: Sequence[str]) -> str:
@@ -62,6 +64,9 @@ _SESSION_COLUMNS = [
     "last_seen_at",
     "fbp",
     "fbc",
+    "consent",
+    "network",
+    "network_kind",
     "automation",
     "is_bot",
     "bot_reason",
@@ -73,7 +78,8 @@ SELECT {_columns_from_json(_SESSION_COLUMNS)} FROM json_each(?) WHERE true
 ON CONFLICT (client_id, session_id) DO UPDATE SET
   automation = MAX(automation, excluded.automation),
   is_bot = MAX(is_bot, excluded.is_bot),
-  bot_reason = COALESCE(bot_reason, excluded.bot_reason)"""
+  bot_reason = COALESCE(bot_reason, excluded.bot_reason),
+  consent = COALESCE(consent, excluded.consent)"""
 
 # A session is new while it has no page view: its fingerprint is counted before they are written.
 _COUNT_VISITS = """
@@ -127,13 +133,30 @@ UPDATE sessions SET
     WHERE p.client_id = sessions.client_id AND p.session_id = sessions.session_id),
   last_seen_at = MAX(last_seen_at, j.value ->> 2),
   fbp = COALESCE(fbp, j.value ->> 3),
-  fbc = COALESCE(fbc, j.value ->> 4)
+  fbc = COALESCE(fbc, j.value ->> 4),
+  consent = COALESCE(consent, j.value ->> 5)
 FROM json_each(?) AS j
 WHERE sessions.client_id = j.value ->> 0 AND sessions.session_id = j.value ->> 1
   AND EXISTS (SELECT 1 FROM page_views AS p
     WHERE p.client_id = sessions.client_id AND p.session_id = sessions.session_id)"""
 
+_INSERT_EVENTS = """
+INSERT INTO events (client_id, session_id, event_id, page_view_id, name, props, occurred_at)
+SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4, j.value ->> 5,
+  j.value ->> 6
+FROM json_each(?) AS j
+WHERE EXISTS (SELECT 1 FROM page_views AS p WHERE p.client_id = j.value ->> 0
+  AND p.session_id = j.value ->> 1 AND p.page_view_id = j.value ->> 3)
+ON CONFLICT (client_id, session_id, event_id) DO NOTHING
+RETURNING client_id, session_id, event_id"""
+
+# Who withdraws consent does so for every visit; each later one begins under another id.
+_WITHDRAW_CONSENT = """
+UPDATE sessions SET consent = 0 FROM json_each(?) AS j
+WHERE sessions.client_id = j.value ->> 0 AND sessions.visitor_id = j.value ->> 1"""
+
 _STATEMENT_OF_SEQS = 3
+_STATEMENT_OF_EVENTS = 6
 
 
 def page_view_key(arrival: Arrival) -> PageViewKey:
@@ -143,17 +166,27 @@ def page_view_key(arrival: Arrival) -> PageViewKey:
 
 
 def beacon_batch(arrivals: Sequence[Arrival]) -> list[Statement]:
-    """One atomic batch that stores beacons; repeating it changes nothing."""
-    views = [arrival for arrival in arrivals if arrival.beacon.type is BeaconType.VIEW]
-    totals = _merged_totals(arrivals)
-    return [
+    """One atomic batch that stores beacons; repeating it changes nothing.
+
+    A beacon that withdraws consent stores nothing else.
+    """
+    allowed = [arrival for arrival in arrivals if arrival.beacon.consent is not False]
+    views = [arrival for arrival in allowed if arrival.beacon.type is BeaconType.VIEW]
+    events = [arrival for arrival in allowed if arrival.beacon.type is BeaconType.EVENT]
+    totals = _merged_totals(allowed)
+    batch = [
         Statement(_INSERT_SESSIONS, (_json(map(_session_row, views)),)),
         Statement(_COUNT_VISITS, (_json(map(_fingerprint_row, _one_a_session(views))),)),
         Statement(_INSERT_PAGE_VIEWS, (_json(map(_page_view_row, views)),)),
-        Statement(_STORED_SEQS, (_json(totals),)),
+        Statement(_STORED_SEQS, (_json({*totals, *map(page_view_key, events)}),)),
         Statement(_RAISE_TOTALS, (_json(totals.values()),)),
-        Statement(_SUM_SESSIONS, (_json(_seen_sessions(arrivals)),)),
+        Statement(_SUM_SESSIONS, (_json(_seen_sessions(allowed)),)),
     ]
+    if events:
+        batch.append(Statement(_INSERT_EVENTS, (_json(map(_event_row, events)),)))
+    if len(allowed) < len(arrivals):
+        batch.append(Statement(_WITHDRAW_CONSENT, (_json(_withdrawn(arrivals)),)))
+    return batch
 
 
 def drop_reasons(arrivals: Sequence[Arrival], results: Sequence[Result]) -> list[DropReason | None]:
@@ -163,18 +196,42 @@ def drop_reasons(arrivals: Sequence[Arrival], results: Sequence[Result]) -> list
         for row in results[_STATEMENT_OF_SEQS].rows
     }
     counted: set[tuple[PageViewKey, int]] = set()
-    return [_drop_reason(arrival, seqs, counted) for arrival in arrivals]
+    new_events = _new_events(arrivals, results)
+    return [_drop_reason(arrival, seqs, counted, new_events) for arrival in arrivals]
+
+
+def _new_events(arrivals: Sequence[Arrival], results: Sequence[Result]) -> set[_EventKey]:
+    """The events that the batch inserted."""
+    if not any(arrival.beacon.type is BeaconType.EVENT for arrival in arrivals):
+        return set()
+    rows = results[_STATEMENT_OF_EVENTS].rows if len(results) > _STATEMENT_OF_EVENTS else []
+    return {(row["client_id"], row["session_id"], row["event_id"]) for row in rows}
 
 
 def _drop_reason(
-    arrival: Arrival, seqs: dict[PageViewKey, int], counted: set[tuple[PageViewKey, int]]
+    arrival: Arrival,
+    seqs: dict[PageViewKey, int],
+    counted: set[tuple[PageViewKey, int]],
+    new_events: set[_EventKey],
 ) -> DropReason | None:
     key, seq = page_view_key(arrival), arrival.beacon.seq
+    if arrival.beacon.consent is False:
+        return DropReason.NO_CONSENT
     if key not in seqs:
         return DropReason.NO_PAGE_VIEW
+    if arrival.beacon.type is BeaconType.EVENT:
+        return _drop_reason_of_event(arrival, new_events)
     if seq <= seqs[key] or (key, seq) in counted:
         return DropReason.DUPLICATE
     counted.add((key, seq))
+    return None
+
+
+def _drop_reason_of_event(arrival: Arrival, new_events: set[_EventKey]) -> DropReason | None:
+    event = _event_key(arrival)
+    if event not in new_events:
+        return DropReason.DUPLICATE
+    new_events.remove(event)
     return None
 
 
@@ -190,7 +247,11 @@ def _session_row(arrival: Arrival) -> tuple[Any, ...]:
     beacon, peer = arrival.beacon, arrival.peer
     agent = user_agent.parse(peer.user_agent)
     came_from = from_url(beacon.url)
-    bot_reason = user_agent.bot_reason(peer.user_agent, automation=beacon.automation)
+    bot_reason = user_agent.bot_reason(
+        peer.user_agent,
+        automation=beacon.automation,
+        hosted=peer.network_kind is NetworkKind.HOSTING,
+    )
     occurred_at = to_text(arrival.occurred_at)
     return (
         arrival.client_id,
@@ -214,6 +275,9 @@ def _session_row(arrival: Arrival) -> tuple[Any, ...]:
         occurred_at,
         beacon.fbp or None,
         beacon.fbc or None,
+        1 if beacon.consent else None,
+        peer.network or None,
+        peer.network_kind,
         int(beacon.automation),
         int(bool(bot_reason)),
         bot_reason or None,
@@ -230,7 +294,7 @@ def _one_a_session(views: Sequence[Arrival]) -> Iterable[Arrival]:
 
 def _fingerprint_row(arrival: Arrival) -> tuple[Any, ...]:
     beacon = arrival.beacon
-    reason = vpn_reason(beacon.timezone, arrival.peer.country)
+    reason = vpn_reason(beacon.timezone, arrival.peer)
     return (
         arrival.client_id,
         beacon.session_id,
@@ -251,6 +315,25 @@ def _page_view_row(arrival: Arrival) -> tuple[Any, ...]:
     )
 
 
+def _event_key(arrival: Arrival) -> _EventKey:
+    return arrival.client_id, arrival.beacon.session_id, arrival.beacon.event_id
+
+
+def _event_row(arrival: Arrival) -> tuple[Any, ...]:
+    beacon = arrival.beacon
+    moment = to_text(arrival.occurred_at)
+    return *_event_key(arrival), beacon.page_view_id, beacon.name, beacon.props, moment
+
+
+def _withdrawn(arrivals: Sequence[Arrival]) -> set[tuple[ClientId, VisitorId]]:
+    """The visitors who withdrew their consent."""
+    return {
+        (arrival.client_id, arrival.beacon.visitor_id)
+        for arrival in arrivals
+        if arrival.beacon.consent is False
+    }
+
+
 class _Totals(NamedTuple):
     seq: int
     duration_ms: int
@@ -265,6 +348,8 @@ def _merged_totals(arrivals: Sequence[Arrival]) -> dict[PageViewKey, tuple[Any, 
     """One row per page view: UPDATE … FROM may meet each row only once."""
     merged: dict[PageViewKey, _Totals] = {}
     for arrival in arrivals:
+        if arrival.beacon.type is BeaconType.EVENT:
+            continue
         key, totals = page_view_key(arrival), _totals(arrival)
         merged[key] = _maxima(merged[key], totals) if key in merged else totals
     return {key: (*key, *totals) for key, totals in merged.items()}
@@ -290,21 +375,27 @@ def _maxima(one: _Totals, other: _Totals) -> _Totals:
 
 
 def _seen_sessions(arrivals: Sequence[Arrival]) -> list[tuple[Any, ...]]:
-    """One row per session: when it was last seen, and the cookies of Meta's pixel.
+    """One row per session: when it was last seen, Meta's cookies, consent.
 
-    The pixel sets them after the view was sent, so that often only an engage beacon has them.
+    Meta's pixel sets its cookies after the view was sent, so that often only an engage beacon
+    has them.
     """
-    seen: dict[tuple[ClientId, SessionId], tuple[str, str, str]] = {}
+    seen: dict[tuple[ClientId, SessionId], tuple[str, str, str, int | None]] = {}
     for arrival in arrivals:
         key, beacon = _session_key(arrival), arrival.beacon
-        moment, fbp, fbc = seen.get(key, ("", "", ""))
+        moment, fbp, fbc, consent = seen.get(key, ("", "", "", None))
         occurred = to_text(arrival.occurred_at)
-        seen[key] = (max(moment, occurred), fbp or beacon.fbp, fbc or beacon.fbc)
-    return [(*key, moment, fbp or None, fbc or None) for key, (moment, fbp, fbc) in seen.items()]
+        granted = 1 if beacon.consent else consent
+        seen[key] = (max(moment, occurred), fbp or beacon.fbp, fbc or beacon.fbc, granted)
+    return [
+        (*key, moment, fbp or None, fbc or None, granted)
+        for key, (moment, fbp, fbc, granted) in seen.items()
+    ]
 
 
 _SESSION_FIELDS = """
   session_id, visitor_id, started_at, max_scroll_percent, clicks, pages_visited, automation,
+  consent,
   utm_source, utm_medium, utm_campaign, utm_term, utm_content, click_ids,
   (SELECT COALESCE(SUM(p.duration_ms), 0) FROM page_views AS p
     WHERE p.client_id = s.client_id AND p.session_id = s.session_id) AS duration_ms"""
@@ -317,7 +408,7 @@ WHERE client_id = ? AND visitor_id = ? ORDER BY id DESC LIMIT 1"""
 
 _LAST_SESSION_OF_ADDRESS = f"""
 SELECT {_SESSION_FIELDS}, is_bot, bot_reason FROM sessions AS s
-WHERE client_id = ? AND ip = ? AND is_bot = 0 ORDER BY id DESC LIMIT 1"""
+WHERE client_id = ? AND ip = ? AND is_bot = 0 AND consent IS NOT 0 ORDER BY id DESC LIMIT 1"""
 
 _FINGERPRINT = """
 SELECT visit_count, vpn_suspected, vpn_reason FROM fingerprints
@@ -347,7 +438,10 @@ async def last_session_of_visitor(
 async def last_session_of_address(
     store: Store, client_id: ClientId, ip: str
 ) -> FoundSession | None:
-    """The most recent session of people from that address within the client."""
+    """The most recent session of people from that address within the client.
+
+    Who withdrew consent is not found.
+    """
     rows = await store.query(_LAST_SESSION_OF_ADDRESS, (client_id, ip))
     return _found_session(rows[0]) if rows else None
 
@@ -384,6 +478,7 @@ def _found_session(row: Row) -> FoundSession:
             pages_visited=row["pages_visited"],
             attribution=_attribution(row),
             automation=bool(row["automation"]),
+            consent=None if row["consent"] is None else bool(row["consent"]),
         ),
         (row["bot_reason"] or "bot") if row["is_bot"] else "",
     )

@@ -16,13 +16,14 @@ from server.domain.contact import Phone
 from server.domain.engagement import NO_ENGAGEMENT, Engagement
 from server.domain.ids import ClientId
 from server.domain.lead import Channel, LeadDraft
+from server.domain.network import vpn_reason
 from server.domain.suspicion import Evidence, SignalFinding, Suspicion
-from server.domain.timezone import vpn_reason
 from server.domain.visitor import (
     Arrival,
     BeaconType,
     Fingerprint,
     MatchKind,
+    NetworkKind,
     PageViewTotals,
     Peer,
     Session,
@@ -57,12 +58,16 @@ class LeadContext:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """How a lead is judged, and where its visit came from."""
+    """How a lead is judged, and where its visit came from.
+
+    `consent_withdrawn` tells that the visitor has taken back the consent to be tracked.
+    """
 
     engagement: Engagement
     suspicion: Suspicion
     vpn_suspected: bool
     attribution: Attribution
+    consent_withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,7 @@ class _Match:
     fingerprint: Fingerprint | None = None
     view_age_ms: int | None = None
     bot_reason: str = ""
+    consent_withdrawn: bool = False
 
     @property
     def own_session(self) -> Session | None:
@@ -97,6 +103,7 @@ async def assess(store: Store, context: LeadContext) -> Assessment:
         suspected,
         vpn_suspected=bool(match.fingerprint and match.fingerprint.vpn_suspected),
         attribution=own.attribution if own else Attribution(),
+        consent_withdrawn=match.consent_withdrawn,
     )
 
 
@@ -121,6 +128,8 @@ async def _match(store: Store, context: LeadContext) -> _Match:
     if visitor_id is None:
         return _Match()
     found = await visitors.last_session_of_visitor(store, context.client_id, visitor_id)
+    if found and found.session.consent is False:
+        return _Match(consent_withdrawn=True)
     fingerprint = await visitors.fingerprint_of(store, context.client_id, visitor_id)
     match = _Match(
         MatchKind.VISITOR_ID if found else MatchKind.NONE,
@@ -174,15 +183,20 @@ def _opened_by(state: Arrival, known: Fingerprint | None, age_ms: int) -> _Match
         pages_visited=0,
         attribution=from_url(beacon.url),
     )
-    reason = vpn_reason(beacon.timezone, peer.country)
+    reason = vpn_reason(beacon.timezone, peer)
     visits = known.visit_count if known else 0
     return _Match(
         MatchKind.VISITOR_ID,
         _grown(opened, None, state, state.occurred_at),
         Fingerprint(visits + 1, bool(reason), reason),
         view_age_ms=age_ms,
-        bot_reason=user_agent.bot_reason(peer.user_agent, automation=beacon.automation),
+        bot_reason=_bot_reason(peer, automation=beacon.automation),
     )
+
+
+def _bot_reason(peer: Peer, *, automation: bool) -> str:
+    hosted = peer.network_kind is NetworkKind.HOSTING
+    return user_agent.bot_reason(peer.user_agent, automation=automation, hosted=hosted)
 
 
 def _grown(
@@ -245,7 +259,7 @@ def _evidence(context: LeadContext, match: _Match, history: ContactHistory) -> E
     driven = bool(state and state.beacon.automation) or bool(session and session.automation)
     if context.relayed:
         return replace(evidence, automation=driven)
-    agent_reason = user_agent.bot_reason(peer.user_agent, automation=driven)
+    agent_reason = _bot_reason(peer, automation=driven)
     return replace(
         evidence,
         leads_from_address_in_5_min=history.from_address + 1,

@@ -12,13 +12,14 @@ from datetime import datetime
 from server import channels
 from server.channels import beacon as beacons
 from server.destinations import make_webhook
+from server.domain.attribution import without_query
 from server.domain.contact import parse_phone
 from server.domain.delivery import Delivery, DeliveryState
 from server.domain.directory import ApiKey, Client
 from server.domain.errors import AppError, ErrorCode, FieldError
 from server.domain.ids import DeliveryId, LeadId, new_id
 from server.domain.lead import Lead, LeadDraft, Submission
-from server.domain.visitor import Arrival, Peer
+from server.domain.visitor import Arrival, BeaconType, Peer
 from server.store import leads, outbox, visitors
 from server.store.contract import (
     BusyError,
@@ -39,7 +40,10 @@ MAX_IDEMPOTENCY_KEY_CHARS = 255
 
 @dataclass(frozen=True, slots=True)
 class LeadRequest:
-    """A submission with all that its transport tells. `key` is the partner's, when one was used."""
+    """A submission with all that its transport tells. `key` is the partner's, when one was used.
+
+    `privacy_control` tells that the browser asked for Global Privacy Control.
+    """
 
     submission: Submission
     client: Client
@@ -49,6 +53,7 @@ class LeadRequest:
     idempotency_key: str
     received_at: datetime
     fallback_page_url: str = ""
+    privacy_control: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,7 @@ class LeadCapture:
 
     async def _judge(self, request: LeadRequest) -> tuple[Lead, Arrival | None]:
         """The lead with its scores, and the page state that came with it."""
-        draft = channels.parse(request.submission)
+        draft = _draft_of(request)
         phone = parse_phone(draft.phone, request.client.default_region)
         state = _state_of(draft, request)
         context = LeadContext(
@@ -118,6 +123,8 @@ class LeadCapture:
             relayed=request.key is not None,
         )
         judged = await assess(self._store, context)
+        if judged.consent_withdrawn and draft.consent is None:
+            draft = draft.untracked()
         lead = Lead(
             lead_id=LeadId(new_id("lead", request.received_at)),
             client_id=request.client.client_id,
@@ -129,11 +136,11 @@ class LeadCapture:
             suspicion=judged.suspicion,
             vpn_suspected=judged.vpn_suspected,
             attribution=draft.attribution.or_else(judged.attribution),
-            page_url=draft.page_url or request.fallback_page_url,
+            page_url=draft.page_url or _fallback_page_url(request, draft),
             idempotency_key=_idempotency_key(request, draft),
             idempotency_hash=_body_hash(request) if request.idempotency_key else None,
         )
-        return lead, state
+        return lead, None if draft.consent is False else state
 
     async def _replay(self, lead: Lead) -> LeadAnswer:
         key = lead.idempotency_key or ""
@@ -149,6 +156,19 @@ class LeadCapture:
         return LeadAnswer(stored, lead.draft, replayed=True)
 
 
+def _draft_of(request: LeadRequest) -> LeadDraft:
+    """The draft, without what ties it to a visit where the person refuses that."""
+    draft = channels.parse(request.submission)
+    if draft.consent is None and request.privacy_control:
+        return draft.untracked()
+    return draft.untracked() if draft.consent is False else draft
+
+
+def _fallback_page_url(request: LeadRequest, draft: LeadDraft) -> str:
+    refused = draft.consent is False
+    return without_query(request.fallback_page_url) if refused else request.fallback_page_url
+
+
 def _state_of(draft: LeadDraft, request: LeadRequest) -> Arrival | None:
     """The page state as a beacon; one that cannot be read, or is another visitor's, is none."""
     if not draft.page_state or draft.visitor_id is None:
@@ -157,7 +177,9 @@ def _state_of(draft: LeadDraft, request: LeadRequest) -> Arrival | None:
         (beacon, *others) = beacons.parse(draft.page_state)
     except AppError:
         return None
-    if others or beacon.visitor_id != draft.visitor_id:
+    if others or beacon.visitor_id != draft.visitor_id or beacon.type is BeaconType.EVENT:
+        return None
+    if beacon.consent is False:
         return None
     peer = request.peer if request.key is None else Peer("", "", "")
     return Arrival(beacon, request.client.client_id, peer, request.received_at)

@@ -69,6 +69,12 @@ def _check_settings(config: Config) -> Iterator[Finding]:
         yield Finding("ok", "COUNTRY_DB", str(config.country_db))
     else:
         yield Finding("off", "COUNTRY_DB", "not set: countries come from CF-IPCountry alone")
+    for name, path in (
+        ("NETWORK_DB", config.network_db),
+        ("VPN_RANGES", config.vpn_ranges),
+        ("HOSTING_RANGES", config.hosting_ranges),
+    ):
+        yield Finding("ok", name, str(path)) if path else Finding("off", name, "not set")
     if config.trusted_proxies:
         yield Finding("ok", "TRUSTED_PROXIES", ", ".join(map(str, config.trusted_proxies)))
     else:

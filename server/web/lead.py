@@ -129,6 +129,7 @@ class LeadEndpoint:
             idempotency_key=_idempotency_key(request),
             received_at=self._now(),
             fallback_page_url=request.headers.get("referer", "") if key is None else "",
+            privacy_control=key is None and request.headers.get("sec-gpc", "") == "1",
         )
 
     def _target(self, request: Request, owner: Owner, redirect: str) -> str:

@@ -1,4 +1,4 @@
-"""Who sent a request: address by the right-most untrusted hop, country, user agent."""
+"""Who sent a request: address by the right-most untrusted hop, its country and network, agent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from server.config import Network
 from server.domain.user_agent import MAX_CHARS
 from server.domain.visitor import Peer
-from server.geo import Countries
+from server.geo import AddressBook
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -54,9 +54,9 @@ def _parse(text: str) -> IpAddress | None:
 class PeerReader:
     """Reads the sender of a request; forwarding headers count only from `trusted` proxies."""
 
-    def __init__(self, trusted: Sequence[Network], countries: Countries) -> None:
+    def __init__(self, trusted: Sequence[Network], addresses: AddressBook) -> None:
         self._trusted = tuple(trusted)
-        self._countries = countries
+        self._addresses = addresses
         self._peer = lru_cache(CACHE_ENTRIES)(self._read)
 
     def read(self, client: tuple[str, int] | None, headers: RawHeaders) -> Peer:
@@ -76,9 +76,10 @@ class PeerReader:
         ip = str(self._behind(hop, forwarded) if forwarded else hop)
         if country and not (hop.is_loopback or self._is_trusted(hop)):
             country = ""
+        place = self._addresses.look_up(ip)
         if not _is_country(country):
-            country = self._countries.country_of(ip)
-        return Peer(ip, country, agent)
+            country = place.country
+        return Peer(ip, country, agent, place.network, place.network_kind)
 
     def _behind(self, hop: IpAddress, forwarded: str) -> IpAddress:
         """Walk from the nearest hop outwards and stop at the first that is not trusted."""

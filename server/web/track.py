@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -20,6 +21,7 @@ from server.usecases.site_directory import Owner, SiteDirectory
 from server.web import bodies, cors, problems
 from server.web.metrics import Metrics
 from server.web.peers import PeerReader, RawHeaders, header_text
+from server.web.repeats import Repeats
 
 PATH = "/api/track"
 DROPPED_HEADER = "x-propgauge-dropped"
@@ -27,11 +29,13 @@ DROPPED_HEADER = "x-propgauge-dropped"
 RawResponse = tuple[int, dict[str, str], bytes]
 Respond = Callable[[RawResponse], None]
 Client = tuple[str, int] | None
+_Outcome = Sequence[DropReason] | StoreError
 
 
 class _Request(NamedTuple):
     client: Client
     headers: RawHeaders
+    body: bytes
     beacons: Sequence[Beacon]
     respond: Respond
 
@@ -53,6 +57,7 @@ class TrackEndpoint:
         self._metrics = metrics
         self._now = now
         self._refreshing: set[asyncio.Task[None]] = set()
+        self._repeats: Repeats[_Outcome] = Repeats(time.monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request on the beacon path."""
@@ -89,7 +94,7 @@ class TrackEndpoint:
         except AppError as error:
             respond(self._refused(error, headers))
             return
-        request = _Request(client, headers, parsed, respond)
+        request = _Request(client, headers, body, parsed, respond)
         if self._directory.should_refresh_for(parsed[0].site):
             task = asyncio.get_running_loop().create_task(self._submit_after_refresh(request))
             self._refreshing.add(task)
@@ -110,19 +115,29 @@ class TrackEndpoint:
         origin = header_text(headers, b"origin")
         owner = self._directory.owner(key=None, site_key=parsed[0].site, origin=origin)
         peer, received_at = self._peers.read(request.client, headers), self._now()
+
+        def repeated(outcome: _Outcome) -> None:
+            failed = isinstance(outcome, StoreError)
+            dropped = outcome if failed else [DropReason.REPEATED] * len(parsed)
+            respond(self._response(dropped, len(parsed), owner, headers))
+
+        answered = self._repeats.first((peer.ip, request.body), repeated)
+        if answered is None:
+            return
+
+        def committed(outcome: _Outcome) -> None:
+            answered(outcome)
+            respond(self._response(outcome, len(parsed), owner, headers))
+
         arrivals = [Arrival(one, owner.client_id, peer, received_at) for one in parsed]
-
-        def committed(answer: list[DropReason] | StoreError) -> None:
-            respond(self._response(answer, len(arrivals), owner, headers))
-
         try:
             self._recorder.submit(arrivals, committed)
         except StoreError as error:
-            respond(self._refused(error, headers))
+            committed(error)
 
     def _response(
         self,
-        answer: Sequence[DropReason] | StoreError,
+        answer: _Outcome,
         count: int,
         owner: Owner,
         headers: RawHeaders,

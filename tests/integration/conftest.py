@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.http_fixtures import (
     COUNTRY_DB,
+    RANGES,
     SECRET_KEY,
     Keys,
     Person,
@@ -25,7 +26,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
     data_dir, keys = tmp_path_factory.mktemp("shared") / "data", Keys()
     with Receiver() as receiver, Receiver() as others_receiver:
         asyncio.run(furnish(data_dir / "propgauge.db", keys, others_receiver.url))
+        ranges = {name: data_dir / name.lower() for name in RANGES}
+        for name, path in ranges.items():
+            path.write_text(f"# {name}\n{RANGES[name]} # documentation\n")
         settings = {
+            **{name: str(path) for name, path in ranges.items()},
             "ALLOW_PRIVATE_TARGETS": "on",
             "COUNTRY_DB": str(COUNTRY_DB),
             "MAKE_WEBHOOK_URL": receiver.url,

@@ -43,6 +43,10 @@ SILENT_SITE, DEAD_SITE = "silent", "dead"
 BROWSER_FORM = {"accept": "text/html,application/xhtml+xml", "sec-fetch-mode": "navigate"}
 """What a browser says when it posts a plain form."""
 
+VPN_ADDRESS, HOSTING_ADDRESS = "203.0.113.7", "203.0.113.20"
+RANGES = {"VPN_RANGES": "203.0.113.0/28", "HOSTING_RANGES": "203.0.113.16/28"}
+"""The networks that the shared server takes for a VPN's and a data centre's."""
+
 CRAWLER_AGENT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
 WAIT_SECONDS = 10.0
@@ -181,6 +185,10 @@ class Person:
         """A later beacon of the same page view."""
         return beacons.engage(self.visitor, session, page, **fields)
 
+    def event(self, session: str = "", page: str = "p1", **fields: Any) -> dict[str, Any]:
+        """An own event of the site on the same page view."""
+        return beacons.event(self.visitor, session, page, **fields)
+
     def track(self, *sent: Mapping[str, Any], **headers: str) -> httpx.Response:
         """Send beacons: one as an object, several as an array."""
         body: Any = sent[0] if len(sent) == 1 else list(sent)
@@ -235,6 +243,14 @@ class Person:
         """The page view's totals so far, as form.js puts them into `__pg_state`."""
         return json.dumps(self.engage(**{"seq": 9, **fields}))
 
+    def event_rows(self) -> list[dict[str, Any]]:
+        """The stored events of the person, in their order."""
+        return self.shared.server.query(
+            "SELECT e.* FROM events AS e JOIN sessions AS s USING (client_id, session_id)"
+            " WHERE s.visitor_id = ? ORDER BY e.occurred_at, e.event_id",
+            (self.visitor,),
+        )
+
     def session_row(self, session: str = "") -> dict[str, Any]:
         """A stored session of the person."""
         (row,) = self.shared.server.query(
@@ -266,6 +282,15 @@ class Person:
         """Request headers by Python names, with the person's address."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return {"x-forwarded-for": self.ip, **named}
+
+
+def dropped(answer: httpx.Response) -> dict[str, int]:
+    """The reasons of X-Propgauge-Dropped, each with its count."""
+    assert answer.status_code == 202, answer.text
+    pairs = answer.headers.get("x-propgauge-dropped", "").split(", ")
+    return {
+        reason: int(count) for reason, _, count in (pair.partition("=") for pair in pairs if pair)
+    }
 
 
 def exchange(server: RunningServer, *pieces: bytes, hang_up: bool = False) -> bytes:

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from server.geo import Countries
+from server.geo import AddressBook
 from server.web.peers import PeerReader, is_from_this_machine
 from tests.integration.http_fixtures import COUNTRY_DB
 
@@ -17,8 +17,8 @@ STRANGER = "203.0.113.9"
 LONDON = "81.2.69.142"
 
 
-def reader(*proxies: str, countries: Countries | None = None) -> PeerReader:
-    return PeerReader([ip_network(proxy) for proxy in proxies], countries or Countries(None))
+def reader(*proxies: str, addresses: AddressBook | None = None) -> PeerReader:
+    return PeerReader([ip_network(proxy) for proxy in proxies], addresses or AddressBook())
 
 
 def address(sender: str, *forwarded: str) -> str:
@@ -106,11 +106,11 @@ def country(sender: str, *given: str, forwarded: str = "", known: bool = False) 
     headers = [(b"cf-ipcountry", value.encode("latin-1")) for value in given]
     if forwarded:
         headers.append((b"x-forwarded-for", forwarded.encode()))
-    countries = Countries(COUNTRY_DB if known else None)
+    addresses = AddressBook(COUNTRY_DB if known else None)
     try:
-        return reader(PROXY, countries=countries).read((sender, 1), headers).country
+        return reader(PROXY, addresses=addresses).read((sender, 1), headers).country
     finally:
-        countries.close()
+        addresses.close()
 
 
 @pytest.mark.parametrize(

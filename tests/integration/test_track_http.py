@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from itertools import permutations
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.integration.http_fixtures import (
@@ -18,6 +17,7 @@ from tests.integration.http_fixtures import (
     OTHER_SITE,
     Person,
     SharedServer,
+    dropped,
     exchange,
     fields_at_fault,
     problem_of,
@@ -26,15 +26,6 @@ from tests.running import BROWSER_AGENT
 
 DAY_MS = 86_400_000
 DROPPED, STORED = "propgauge_beacons_dropped_total", "propgauge_beacons_stored_total"
-
-
-def dropped(answer: httpx.Response) -> dict[str, int]:
-    """The reasons of X-Propgauge-Dropped, each with its count."""
-    assert answer.status_code == 202, answer.text
-    pairs = answer.headers.get("x-propgauge-dropped", "").split(", ")
-    return {
-        reason: int(count) for reason, _, count in (pair.partition("=") for pair in pairs if pair)
-    }
 
 
 def totals(rows: list[dict[str, Any]]) -> list[tuple[int, int, int]]:
@@ -97,6 +88,8 @@ def test_view_when_accepted_opens_the_session_it_describes(person: Person) -> No
         "fbp": "fb.1.2.3",
         "fbc": "fb.1.2.4",
         "consent": None,
+        "network": None,
+        "network_kind": None,
         "automation": 0,
         "is_bot": 0,
         "bot_reason": None,
@@ -221,7 +214,7 @@ def test_requests_when_pipelined_are_answered_in_order(
     answer = exchange(shared.server, raw_request(first) + health + raw_request(second) + again)
     statuses = [line for line in answer.splitlines() if line.startswith(b"HTTP/1.1 ")]
     assert [status.split()[1] for status in statuses] == [b"202", b"200", b"202", b"202"]
-    assert answer.index(b"ok\n") < answer.index(b"x-propgauge-dropped: duplicate=1")
+    assert answer.index(b"ok\n") < answer.index(b"x-propgauge-dropped: repeated=1")
     assert person.session_row()["pages_visited"] == 2
 
 
@@ -365,7 +358,7 @@ def test_beacons_when_all_are_sent_again_change_nothing(person: Person) -> None:
 
     person.track(*sent)
     once = kept()
-    assert dropped(person.track(*sent)) == {"duplicate": 4}
+    assert dropped(person.track(*sent, person.engage(seq=1))) == {"duplicate": 5}
     assert kept() == once
 
 

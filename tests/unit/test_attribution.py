@@ -9,6 +9,7 @@ from server.domain.attribution import (
     Attribution,
     from_url,
     from_values,
+    without_query,
 )
 
 # A busy machine makes examples slowly; that is no failure.
@@ -106,3 +107,17 @@ def test_from_url_of_any_text_never_raises(text: str, punctuation: str) -> None:
         attribution = from_url(url)
         assert all(attribution.utm.values())
         assert set(attribution.utm) <= set(UTM_FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://www.example.com/a?gclid=1#x", "https://www.example.com/a"),
+        ("https://www.example.com/a", "https://www.example.com/a"),
+        ("/a?b", "/a"),
+        ("", ""),
+        ("https://[broken/?gclid=1", ""),
+    ],
+)
+def test_address_without_its_query_ends_with_the_path(url: str, kept: str) -> None:
+    assert without_query(url) == kept

@@ -336,3 +336,55 @@ def test_parse_of_any_body_gives_beacons_or_a_refusal(raw: bytes | str) -> None:
         assert parsed.fields
     else:
         assert parsed
+
+
+EVENT = {"type": "event", "event_id": "e-1", "name": "brochure_download"}
+
+
+def test_parse_of_an_event_reads_its_id_name_and_props() -> None:
+    event = one(**EVENT, props={"plan": "2-bed", "floor": 7, "seen": True, "note": None})
+    assert (event.type, event.event_id, event.name) == (
+        BeaconType.EVENT,
+        "e-1",
+        "brochure_download",
+    )
+    assert event.props == {"plan": "2-bed", "floor": 7, "seen": True, "note": None}
+
+
+def test_parse_of_an_event_with_numbers_out_of_range_keeps_what_it_says() -> None:
+    event = one(**EVENT, props={"floor": 7}, age_ms=-5, consent=True)
+    assert (event.event_id, event.name, event.props) == ("e-1", "brochure_download", {"floor": 7})
+    assert (event.age_ms, event.consent) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"event_id": None}, "event_id"),
+        ({"event_id": "not an id"}, "event_id"),
+        ({"name": ""}, "name"),
+        ({"name": "\x00"}, "name"),
+        ({"name": "x" * 65}, "name"),
+        ({"props": {"plan": ["a"]}}, "props"),
+        ({"props": {"plan": {"a": 1}}}, "props"),
+        ({"props": {"plan": "x" * 501}}, "props"),
+        ({"props": {"x" * 65: 1}}, "props"),
+        ({"props": {str(number): 1 for number in range(21)}}, "props"),
+    ],
+)
+def test_parse_of_an_event_that_cannot_be_kept_names_the_field(
+    fields: dict[str, Any], field: str
+) -> None:
+    error = refusal(body(**{**EVENT, **fields}))
+    assert error.code is ErrorCode.INVALID
+    assert [at_fault.field for at_fault in error.fields] == [field]
+
+
+def test_parse_of_an_event_without_a_name_in_an_array_names_its_place() -> None:
+    error = refusal(json.dumps([BARE, {**BARE, **EVENT, "name": ""}]))
+    assert [at_fault.field for at_fault in error.fields] == ["1.name"]
+
+
+@pytest.mark.parametrize("consent", [True, False, None])
+def test_parse_of_consent_reads_what_was_answered(*, consent: bool | None) -> None:
+    assert one(consent=consent).consent is consent

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from server.domain.timezone import countries_of, vpn_reason
+from server.domain.timezone import countries_of, mismatch_reason
 
 # A busy machine makes examples slowly; that is no failure.
 bounded = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -83,12 +83,14 @@ def test_countries_of_every_zone_with_a_place_are_codes_of_two_capitals() -> Non
         ("Mars/Olympus", "GB"),
     ],
 )
-def test_vpn_reason_when_they_agree_or_one_is_unknown_is_empty(timezone: str, country: str) -> None:
-    assert vpn_reason(timezone, country) == ""
+def test_mismatch_reason_when_they_agree_or_one_is_unknown_is_empty(
+    timezone: str, country: str
+) -> None:
+    assert mismatch_reason(timezone, country) == ""
 
 
-def test_vpn_reason_when_they_differ_names_zone_countries_and_address() -> None:
-    reason = vpn_reason("Europe/London", "AE")
+def test_mismatch_reason_when_they_differ_names_zone_countries_and_address() -> None:
+    reason = mismatch_reason("Europe/London", "AE")
     assert "Europe/London" in reason
     assert "GB, GG, IM, JE" in reason
     assert reason.endswith("address to AE")
@@ -96,5 +98,5 @@ def test_vpn_reason_when_they_differ_names_zone_countries_and_address() -> None:
 
 @bounded
 @given(st.text(max_size=50), st.text(max_size=5))
-def test_vpn_reason_for_any_text_never_raises(timezone: str, country: str) -> None:
-    assert vpn_reason(timezone, country) == ""
+def test_mismatch_reason_for_any_text_never_raises(timezone: str, country: str) -> None:
+    assert mismatch_reason(timezone, country) == ""

@@ -88,7 +88,7 @@ def test_bot_reason_of_an_agent_that_says_so_is_its_word(
 @pytest.mark.parametrize("user_agent", ["", " ", "\t"])
 def test_bot_reason_without_an_agent_needs_a_driven_browser_too(user_agent: str) -> None:
     assert bot_reason(user_agent, automation=False) == ""
-    assert bot_reason(user_agent, automation=True) == "driven browser without a user agent"
+    assert bot_reason(user_agent, automation=True) == "a driven browser and no user agent"
 
 
 def test_parse_of_a_huge_agent_looks_only_at_its_beginning() -> None:
@@ -105,3 +105,22 @@ def test_parse_of_any_text_never_raises(user_agent: str, *, automation: bool) ->
     agent = parse(user_agent)
     assert agent.device in {"mobile", "tablet", "desktop", "other"}
     assert isinstance(bot_reason(user_agent, automation=automation), str)
+
+
+@pytest.mark.parametrize(
+    ("automation", "hosted", "reason"),
+    [
+        (False, False, ""),
+        (True, False, ""),
+        (False, True, ""),
+        (True, True, "a driven browser and an address of a hosting network"),
+    ],
+)
+def test_bot_verdict_on_a_browser_needs_two_kinds_of_signal(
+    *, automation: bool, hosted: bool, reason: str
+) -> None:
+    assert bot_reason(CHROME, automation=automation, hosted=hosted) == reason
+
+
+def test_bot_verdict_on_the_agents_own_word_needs_nothing_else() -> None:
+    assert "crawler" in bot_reason(BOTS[0], automation=True, hosted=True)
