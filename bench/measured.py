@@ -54,7 +54,9 @@ def propgauge(data_dir: Path, settings: Mapping[str, str]) -> Iterator[Process]:
     port = free_port()
     own = {"DATA_DIR": str(data_dir), "PORT": str(port), "HOST": "127.0.0.1"}
     words = [sys.executable, "-m", "server", "serve"]
-    with _running(words, {**own, "LOG_LEVEL": "error", **settings}, port) as process:
+    with _running(
+        words, {**own, "LOG_LEVEL": "error", "RATE_LIMIT": "off", **settings}, port
+    ) as process:
         yield process
 
 

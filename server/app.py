@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import time
 from collections.abc import AsyncIterator, Mapping
 
 from starlette.applications import Starlette
@@ -36,12 +37,15 @@ from server.usecases.deliver_outbox import Clocks, OutboxWorker
 from server.usecases.record_beacons import BeaconRecorder
 from server.usecases.site_directory import REFRESH_SECONDS, SiteDirectory
 from server.web import demo as demo_site
-from server.web import lead, pages, problems, scripts, track
+from server.web import lead, leads, pages, problems, scripts, track
 from server.web.demo import Demo
 from server.web.lead import LeadEndpoint
+from server.web.lead_intake import LeadIntake
+from server.web.leads import LeadsEndpoint
 from server.web.metrics import Metrics
 from server.web.operations import Operations
 from server.web.peers import PeerReader
+from server.web.rate_limits import Policy, RateLimiter
 from server.web.scripts import Scripts
 from server.web.track import TrackEndpoint
 
@@ -130,8 +134,12 @@ class Propgauge:
         )
         peers = PeerReader(config.trusted_proxies, self.addresses)
         self.track = TrackEndpoint(self.recorder, self.directory, peers, self.metrics, clock.now)
-        capture = LeadCapture(store, self.worker.wake)
-        self.lead = LeadEndpoint(capture, self.directory, peers, self.metrics, clock.now)
+        capture = LeadCapture(store, self.worker.wake, require_key=config.require_api_key)
+        quotas = {Policy(name): quota for name, quota in config.rate_limit.items()}
+        limiter = RateLimiter(quotas, time.monotonic)
+        intake = LeadIntake(self.directory, peers, limiter, clock.now)
+        self.lead = LeadEndpoint(capture, self.directory, intake, self.metrics)
+        self.leads = LeadsEndpoint(store, capture, intake, self.metrics)
         self.stop_by: float | None = None
         """When, by the loop's clock, `stop` should be through with deliveries."""
         self._refreshing: asyncio.Task[None] | None = None
@@ -212,6 +220,8 @@ class Propgauge:
         routes: list[BaseRoute] = [
             Route(lead.PATH, self.lead.post, methods=["POST"]),
             Route(lead.PATH, self.lead.options, methods=["OPTIONS"]),
+            Route(leads.PATH, self.leads.get, methods=["GET"]),
+            Route(leads.PATH, self.leads.post, methods=["POST"]),
             Route(pages.THANK_YOU_PATH, pages.thank_you),
             Route("/healthz", operations.healthz),
             Route("/readyz", operations.readyz),

@@ -12,10 +12,11 @@ import click
 
 from server import config as settings
 from server.config import Config, ConfigError
-from server.domain import clock
+from server.domain import clock, field_mapping
 from server.domain.contact import is_region
 from server.domain.delivery import DeliveryState
 from server.domain.directory import ApiKey, Client, Scope, Site, hash_of_key, new_key, origin_of
+from server.domain.field_mapping import FieldMapping
 from server.domain.ids import ClientId
 from server.store.contract import ConstraintError, Store, StoreError
 from server.store.vault import Vault
@@ -185,16 +186,36 @@ def key() -> None:
     """API keys of partners."""
 
 
+_MAPPING = click.option(
+    "--map",
+    "mapping",
+    multiple=True,
+    metavar="FIELD=JMESPATH",
+    help="Where the partner's JSON holds a field: email='contact.mail'; repeatable.",
+)
+
+
+def _mapping(texts: tuple[str, ...]) -> FieldMapping:
+    pairs = [text.partition("=") for text in texts]
+    mapping = {field.strip(): expression.strip() for field, _, expression in pairs}
+    try:
+        field_mapping.check(mapping)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--map") from None
+    return mapping
+
+
 @key.command("create")
 @click.argument("name")
 @click.option("--scope", type=click.Choice([scope.value for scope in Scope]), required=True)
 @click.option("--client", "client_id", type=_NUMBER, default=1, show_default=True)
-def create_key(name: str, scope: str, client_id: int) -> None:
+@_MAPPING
+def create_key(name: str, scope: str, client_id: int, mapping: tuple[str, ...]) -> None:
     """Create a key; it is shown once, alone on the last line."""
     from server.store import directory
 
-    secret = new_key()
-    new = ApiKey(0, name, hash_of_key(secret), ClientId(client_id), Scope(scope))
+    secret, fields = new_key(), _mapping(mapping)
+    new = ApiKey(0, name, hash_of_key(secret), ClientId(client_id), Scope(scope), fields)
     _run(
         lambda _config, store: directory.add_key(store, new, clock.now()),
         refusal=f"there is no client {client_id}",
@@ -210,6 +231,21 @@ def list_keys() -> None:
 
     for one in _run(lambda _config, store: directory.list_keys(store)):
         click.echo(f"{one.key_id}  {one.name}  {one.scope}  client {one.client_id}")
+        for field, expression in one.field_mapping.items():
+            click.echo(f"   {field} = {expression}")
+
+
+@key.command("map")
+@click.argument("key_id", type=_NUMBER)
+@_MAPPING
+def map_key(key_id: int, mapping: tuple[str, ...]) -> None:
+    """Replace the field mapping of a key; without --map it has none."""
+    from server.store import directory
+
+    fields = _mapping(mapping)
+    if not _run(lambda _config, store: directory.map_key(store, key_id, fields)):
+        raise click.ClickException(f"there is no key {key_id} in force")
+    click.echo(f"key {key_id} maps {len(fields)} fields")
 
 
 @key.command("revoke")

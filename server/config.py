@@ -27,6 +27,8 @@ CONFIG_FILE = "wrangler-alike.toml"
 SECRETS_FILE = ".dev.vars"
 ROOT: Final = Path(__file__).resolve().parent.parent
 MIN_SECRET_KEY_CHARS = 32
+RATE_LIMITED = ("address", "key", "form")
+MAX_QUOTA = 1_000_000
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -76,6 +78,8 @@ class Config:
     network_db: Path | None
     vpn_ranges: Path | None
     hosting_ranges: Path | None
+    require_api_key: bool
+    rate_limit: Mapping[str, int]
     demo: bool
     log_level: str
 
@@ -189,6 +193,24 @@ def _log_level(value: str) -> str:
     return value.upper()
 
 
+def _rate_limit(value: str) -> dict[str, int]:
+    if value.lower() == "off":
+        return {}
+    if value.isascii() and value.isdigit():
+        return dict.fromkeys(RATE_LIMITED, _quota(value))
+    parts = [part.partition("=") for part in value.replace(",", " ").split()]
+    quotas = {name: _quota(number) for name, _, number in parts}
+    if not quotas.keys() <= set(RATE_LIMITED):
+        raise ValueError(f"is neither off, a number, nor {'=…, '.join(RATE_LIMITED)}=…")
+    return quotas
+
+
+def _quota(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= MAX_QUOTA):
+        raise ValueError(f"is no number of requests a minute from 1 to {MAX_QUOTA}")
+    return int(text)
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("HOST", "127.0.0.1", _host, "Address to listen on."),
     Setting("PORT", "8787", _port, "Port to listen on; also `[dev] port`."),
@@ -261,6 +283,18 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         _path,
         "File of the networks of data centres, one a line; also one of two signs of a bot.",
+    ),
+    Setting(
+        "REQUIRE_API_KEY",
+        "off",
+        _switch,
+        "`on` refuses leads that name a SOURCE and come without an API key.",
+    ),
+    Setting(
+        "RATE_LIMIT",
+        "address=600 key=6000 form=3000",
+        _rate_limit,
+        "Leads a minute per address, API key and form; one number for all three, or `off`.",
     ),
     Setting("DEMO", "on", _switch, "`off` takes the demo site and its webhook receiver away."),
     Setting("LOG_LEVEL", "info", _log_level, "debug, info, warning or error."),

@@ -78,6 +78,7 @@ class RunningServer:
             "DATA_DIR": str(data_dir),
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
+            "RATE_LIMIT": "off",
             **(settings or {}),
         }
         self.url = f"http://127.0.0.1:{self.port}"

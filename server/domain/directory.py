@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from server.domain.field_mapping import FieldMapping
 from server.domain.ids import ClientId
 
 FIRST_CLIENT = ClientId(1)
@@ -18,7 +19,10 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Scope(StrEnum):
-    """What a key may do: read leads, also store them, or everything of its client."""
+    """What a key may do: read the client's leads, store leads, or both and all else.
+
+    A partner that sends leads need not see the leads of others.
+    """
 
     READ = "read"
     WRITE = "write"
@@ -48,17 +52,21 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A partner's key; only its hash is known after it was shown once."""
+    """A partner's key; only its hash is known after it was shown once.
+
+    `field_mapping` tells where the partner's JSON holds our fields.
+    """
 
     key_id: int
     name: str
     key_hash: str
     client_id: ClientId
     scope: Scope
+    field_mapping: FieldMapping = field(default_factory=dict)
 
-    def may_write(self) -> bool:
-        """Whether leads may be stored with it."""
-        return self.scope in (Scope.WRITE, Scope.ADMIN)
+    def may(self, scope: Scope) -> bool:
+        """Whether it covers what a scope allows."""
+        return self.scope in (scope, Scope.ADMIN)
 
 
 def new_key() -> str:

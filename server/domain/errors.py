@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,6 +19,7 @@ class ErrorCode(StrEnum):
     TOO_LARGE = "too_large"
     UNSUPPORTED_TYPE = "unsupported_type"
     TIMEOUT = "timeout"
+    RATE_LIMITED = "rate_limited"
     UNAVAILABLE = "unavailable"
 
 
@@ -37,6 +39,17 @@ class AppError(Exception):
         self.code = code
         self.message = message
         self.fields = fields
+
+
+class RateLimitedError(AppError):
+    """Too many requests of one kind in a minute; `headers` tell the limit."""
+
+    def __init__(
+        self, policy: str, quota: int, retry_after_seconds: int, headers: Mapping[str, str]
+    ) -> None:
+        message = f"More than {quota} requests a minute for this {policy}"
+        super().__init__(ErrorCode.RATE_LIMITED, message)
+        self.headers = {"retry-after": str(retry_after_seconds), **headers}
 
 
 def invalid_field(field: str, message: str) -> AppError:

@@ -40,7 +40,8 @@ class Submission:
 class LeadDraft:
     """What a submission says, by our names. Texts are as given, trimmed; "" when absent.
 
-    `page_state` is the raw `__pg_state`; `time_to_submit_ms` is the form's own claim.
+    `page_state` is the raw `__pg_state`; `time_to_submit_ms` is the form's own claim;
+    `native_id` is what the partner's platform calls the lead, such as Facebook's leadgen_id.
     """
 
     channel: Channel
@@ -60,6 +61,7 @@ class LeadDraft:
     session_id: SessionId | None = None
     site: str = ""
     submission_id: str = ""
+    native_id: str = ""
     page_state: str = ""
     honeypot: str = ""
     time_to_submit_ms: int | None = None

@@ -39,6 +39,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "session_id": ("sessionid",),
     "site": ("site",),
     "submission_id": ("submissionid",),
+    "native_id": ("leadgenid", "wamid", "whatsappmessageid", "messageid", "externalid"),
     "page_state": ("pgstate",),
     "consent": ("consent",),
     "redirect": ("redirect",),
@@ -129,6 +130,7 @@ def draft(fields: Mapping[str, Any], channel: Channel) -> LeadDraft:
         visitor_id=VisitorId(visitor_id) if is_outside_id(visitor_id) else None,
         session_id=SessionId(session_id) if is_outside_id(session_id) else None,
         site=plain(known.get("site")),
+        native_id=plain(known.get("native_id")),
         submission_id=submission_id if is_outside_id(submission_id) else "",
         page_state=_page_state(known.get("page_state")),
         honeypot=_trap(known.get("honeypot")),
@@ -207,8 +209,10 @@ def _extra(fields: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any
 
 def _is_told(name: str | None, value: Any, known: Mapping[str, Any]) -> bool:
     """Whether the draft holds all that a field says."""
-    if name is None or name in NEVER_EXTRA:
-        return name is not None
+    if name is None or name == "native_id":
+        return False
+    if name in NEVER_EXTRA:
+        return True
     items = value if isinstance(value, list) and value else [value]
     told = ("", plain(known.get(name)))
     return all(_is_text(item) and plain(item) in told for item in items)

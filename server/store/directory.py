@@ -9,6 +9,7 @@ from datetime import datetime
 
 from server.domain.clock import to_text
 from server.domain.directory import ApiKey, Client, Scope, Site
+from server.domain.field_mapping import FieldMapping
 from server.domain.ids import ClientId
 from server.store.contract import Row, Statement, Store
 from server.store.vault import Vault
@@ -18,12 +19,12 @@ SELECT id, name, default_region, make_webhook_url, make_webhook_secret FROM clie
 
 _SITES = "SELECT site_key, client_id, name, allowed_origins FROM sites ORDER BY site_key"
 
-_KEYS = """
-SELECT id, name, key_hash, client_id, scope FROM api_keys WHERE revoked_at IS NULL ORDER BY id"""
+_KEY_COLUMNS = "id, name, key_hash, client_id, scope, field_mapping"
 
-_KEY_OF_HASH = """
-SELECT id, name, key_hash, client_id, scope FROM api_keys
-WHERE key_hash = ? AND revoked_at IS NULL"""
+_KEYS = f"SELECT {_KEY_COLUMNS} FROM api_keys WHERE revoked_at IS NULL ORDER BY id"
+
+_KEY_OF_HASH = f"""
+SELECT {_KEY_COLUMNS} FROM api_keys WHERE key_hash = ? AND revoked_at IS NULL"""
 
 _SEED_CLIENT = """
 INSERT INTO clients (id, name, created_at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"""
@@ -39,7 +40,10 @@ VALUES (?, ?, ?, ?, ?)"""
 _SEED_SITE = _ADD_SITE + " ON CONFLICT (site_key) DO NOTHING"
 
 _ADD_KEY = """
-INSERT INTO api_keys (name, key_hash, client_id, scope, created_at) VALUES (?, ?, ?, ?, ?)"""
+INSERT INTO api_keys (name, key_hash, client_id, scope, field_mapping, created_at)
+VALUES (?, ?, ?, ?, ?, ?)"""
+
+_MAP_KEY = "UPDATE api_keys SET field_mapping = ? WHERE id = ? AND revoked_at IS NULL"
 
 _REVOKE_KEY = """
 UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"""
@@ -105,8 +109,16 @@ async def add_site(store: Store, site: Site, now: datetime) -> None:
 
 async def add_key(store: Store, key: ApiKey, now: datetime) -> None:
     """Store a key's hash; raises ConstraintError for an unknown client."""
-    args = (key.name, key.key_hash, key.client_id, key.scope, to_text(now))
+    mapping = json.dumps(dict(key.field_mapping))
+    args = (key.name, key.key_hash, key.client_id, key.scope, mapping, to_text(now))
     await store.write([Statement(_ADD_KEY, args)])
+
+
+async def map_key(store: Store, key_id: int, mapping: FieldMapping) -> bool:
+    """Replace a key's field mapping; False when there is none of that id in force."""
+    args = (json.dumps(dict(mapping)), key_id)
+    (result,) = await store.write([Statement(_MAP_KEY, args)])
+    return result.changes > 0
 
 
 async def revoke_key(store: Store, key_id: int, now: datetime) -> bool:
@@ -132,5 +144,10 @@ def _site(row: Row) -> Site:
 
 def _key(row: Row) -> ApiKey:
     return ApiKey(
-        row["id"], row["name"], row["key_hash"], ClientId(row["client_id"]), Scope(row["scope"])
+        row["id"],
+        row["name"],
+        row["key_hash"],
+        ClientId(row["client_id"]),
+        Scope(row["scope"]),
+        json.loads(row["field_mapping"]),
     )

@@ -16,6 +16,7 @@ from server.domain.lead import Lead, LeadDraft
 from server.store.contract import Statement, Store
 
 IDEMPOTENCY_DAYS = 7
+NATIVE_PREFIX = "native:"
 DUPLICATE_WINDOW = timedelta(hours=24)
 VELOCITY_WINDOW = timedelta(minutes=5)
 
@@ -27,6 +28,7 @@ def _lead_values(lead: Lead) -> dict[str, Any]:
         "ClientId": lead.client_id,
         "Channel": draft.channel,
         "CreatedAt": to_text(lead.created_at),
+        "UpdatedAt": to_text(lead.created_at),
         "Name": draft.full_name or None,
         "FirstName": draft.first_name or None,
         "LastName": draft.last_name or None,
@@ -124,7 +126,7 @@ def lead_batch(lead: Lead) -> list[Statement]:
     """The statements that store a lead.
 
     A lead with a taken idempotency key breaks a constraint, and so its whole batch; a key
-    older than 7 days is free again.
+    older than 7 days is free again, but for a platform's own id of the lead.
     """
     values = _lead_values(lead)
     names = ", ".join(values)
@@ -135,7 +137,7 @@ def lead_batch(lead: Lead) -> list[Statement]:
     return [
         Statement(
             _FREE_OLD_KEY,
-            (lead.client_id, lead.idempotency_key, _oldest_key(lead.created_at)),
+            (lead.client_id, lead.idempotency_key, _oldest(lead.idempotency_key, lead.created_at)),
         ),
         insert,
     ]
@@ -145,7 +147,7 @@ async def lead_of_key(
     store: Store, client_id: ClientId, key: str, now: datetime
 ) -> StoredLead | None:
     """The lead that an idempotency key already names."""
-    rows = await store.query(_BY_IDEMPOTENCY_KEY, (client_id, key, _oldest_key(now)))
+    rows = await store.query(_BY_IDEMPOTENCY_KEY, (client_id, key, _oldest(key, now)))
     if not rows:
         return None
     row = rows[0]
@@ -189,7 +191,10 @@ def message_hash(message: str) -> str | None:
     return hashlib.sha256(words.encode()).hexdigest()[:32] if words else None
 
 
-def _oldest_key(now: datetime) -> str:
+def _oldest(key: str, now: datetime) -> str:
+    """From when on a key counts: a platform's own id names one lead for ever."""
+    if key.startswith(NATIVE_PREFIX):
+        return ""
     return to_text(now - timedelta(days=IDEMPOTENCY_DAYS))
 
 

@@ -18,7 +18,7 @@ from server.domain.delivery import Delivery, DeliveryState
 from server.domain.directory import ApiKey, Client
 from server.domain.errors import AppError, ErrorCode, FieldError
 from server.domain.ids import DeliveryId, LeadId, new_id
-from server.domain.lead import Lead, LeadDraft, Submission
+from server.domain.lead import Channel, Lead, LeadDraft, Submission
 from server.domain.visitor import Arrival, BeaconType, Peer
 from server.store import leads, outbox, visitors
 from server.store.contract import (
@@ -66,11 +66,17 @@ class LeadAnswer:
 
 
 class LeadCapture:
-    """Stores leads; `on_stored` is told after each commit that put deliveries in the outbox."""
+    """Stores leads; `on_stored` is told after each commit that put deliveries in the outbox.
 
-    def __init__(self, store: Store, on_stored: Callable[[], None]) -> None:
+    With `require_key` leads of partners without an API key are refused.
+    """
+
+    def __init__(
+        self, store: Store, on_stored: Callable[[], None], *, require_key: bool = False
+    ) -> None:
         self._store = store
         self._on_stored = on_stored
+        self._require_key = require_key
 
     async def capture(self, request: LeadRequest) -> LeadAnswer:
         """Store a lead; it and its deliveries are committed when this returns.
@@ -110,6 +116,9 @@ class LeadCapture:
     async def _judge(self, request: LeadRequest) -> tuple[Lead, Arrival | None]:
         """The lead with its scores, and the page state that came with it."""
         draft = _draft_of(request)
+        if self._require_key and draft.channel is Channel.API and request.key is None:
+            field = FieldError("SOURCE", "needs an API key")
+            raise AppError(ErrorCode.UNAUTHORIZED, "Leads of partners need an API key", field)
         phone = parse_phone(draft.phone, request.client.default_region)
         state = _state_of(draft, request)
         context = LeadContext(
@@ -189,6 +198,10 @@ def _idempotency_key(request: LeadRequest, draft: LeadDraft) -> str | None:
     if request.idempotency_key:
         scope = request.key.key_id if request.key else "public"
         return f"key:{scope}:{request.idempotency_key}"
+    if draft.native_id and draft.channel is Channel.API:
+        # Who has no key may not take a partner's ids.
+        scope = "" if request.key else "public:"
+        return f"{leads.NATIVE_PREFIX}{scope}{draft.lead_source.lower()}:{draft.native_id}"
     return f"submission:{draft.submission_id}" if draft.submission_id else None
 
 

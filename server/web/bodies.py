@@ -79,7 +79,7 @@ async def decode(body: bytes, headers: Headers) -> dict[str, Any]:
 
 def json_object(body: bytes) -> dict[str, Any]:
     """The fields of a JSON object; raises AppError."""
-    return _clean_object(_json(body))
+    return clean_object(json_value(body))
 
 
 def is_form(headers: Headers) -> bool:
@@ -164,7 +164,8 @@ def _collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def _json(body: bytes) -> Any:
+def json_value(body: bytes) -> Any:
+    """Any JSON value, not cleaned yet; raises AppError."""
     try:
         return json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
@@ -195,7 +196,8 @@ def _finite(text: str) -> float:
     return number
 
 
-def _clean_object(value: Any) -> dict[str, Any]:
+def clean_object(value: Any) -> dict[str, Any]:
+    """A JSON object without what no store takes; raises AppError for anything else."""
     if not isinstance(value, dict):
         raise invalid_field("body", "must be a JSON object")
     check_nesting(value)

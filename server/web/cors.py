@@ -5,7 +5,7 @@ from __future__ import annotations
 from server.usecases.site_directory import Owner, SiteDirectory
 from server.web.peers import RawHeaders, header_text
 
-EXPOSED = "X-Propgauge-Dropped, Idempotent-Replayed, Retry-After"
+EXPOSED = "X-Propgauge-Dropped, Idempotent-Replayed, Retry-After, RateLimit, RateLimit-Policy"
 ALLOWED_HEADERS = "content-type, idempotency-key"
 MAX_AGE_SECONDS = 600
 

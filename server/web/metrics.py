@@ -22,6 +22,12 @@ class Metrics:
         self.leads = Counter(
             "propgauge_leads", "Leads committed, by channel.", ["channel"], registry=self.registry
         )
+        self.leads_refused = Counter(
+            "propgauge_leads_refused",
+            "Leads that were not stored, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
         self.lead_seconds = Histogram(
             "propgauge_lead_seconds", "Time to answer a lead.", registry=self.registry
         )

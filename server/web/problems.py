@@ -7,12 +7,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from http import HTTPStatus
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from server.domain.errors import AppError, ErrorCode
+from server.domain.errors import AppError, ErrorCode, RateLimitedError
 from server.store.contract import BusyError, StoreError, TooBigError, UnavailableError
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ STATUS: Mapping[ErrorCode, HTTPStatus] = {
     ErrorCode.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorCode.UNSUPPORTED_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     ErrorCode.TIMEOUT: HTTPStatus.REQUEST_TIMEOUT,
+    ErrorCode.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
     ErrorCode.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -47,6 +49,18 @@ def app_error(error: Exception) -> AppError:
     return AppError(ErrorCode.UNAVAILABLE, "The store cannot take this now, try again")
 
 
+def body_of(error: AppError) -> dict[str, Any]:
+    """The problem document of an error."""
+    status = STATUS[error.code]
+    return {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": int(status),
+        "detail": error.message,
+        "errors": [asdict(field) for field in error.fields],
+    }
+
+
 def document(error: AppError) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of an error."""
     status = STATUS[error.code]
@@ -55,16 +69,11 @@ def document(error: AppError) -> tuple[int, dict[str, str], bytes]:
         headers["retry-after"] = str(RETRY_AFTER_SECONDS)
     if error.code is ErrorCode.TIMEOUT:
         headers["connection"] = "close"
+    if isinstance(error, RateLimitedError):
+        headers |= error.headers
     if error.code is ErrorCode.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"
-    body = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": int(status),
-        "detail": error.message,
-        "errors": [asdict(field) for field in error.fields],
-    }
-    return int(status), headers, json.dumps(body).encode()
+    return int(status), headers, json.dumps(body_of(error)).encode()
 
 
 def response(error: Exception) -> Response:

@@ -180,6 +180,7 @@ def test_commands_are_those_of_the_readme() -> None:
         "doctor",
         "client add",
         "client list",
+        "key map",
         "site add",
         "key create",
         "key list",
@@ -217,6 +218,11 @@ def test_commands_are_those_of_the_readme() -> None:
         "key create Make",
         "key create Make --scope all",
         "key create Make --scope read --client x",
+        "key create Make --scope write --map email",
+        "key create Make --scope write --map email=a[",
+        "key create Make --scope write --map e@mail=a",
+        "key map",
+        "key map 1 --map email",
         "key revoke",
         "key revoke abc",
         "deliveries list --state nonsense",
@@ -251,6 +257,7 @@ def test_client_when_its_name_is_empty_is_refused(run: Installation, name: str) 
         ("site add marina --client 99", "99"),
         ("key create Make --scope read --client 99", "99"),
         ("key revoke 7", "7"),
+        ("key map 7 --map email=mail", "7"),
         ("deliveries replay msg_none", "msg_none"),
         ("deliveries resume", "make_webhook of client 1 is not paused"),
         ("deliveries resume --client 9", "make_webhook of client 9 is not paused"),
@@ -354,6 +361,19 @@ def test_key_when_it_is_revoked_is_listed_no_more_and_cannot_be_revoked_again(
     assert run.done("key", "revoke", "1") == ["key 1 revoked"]
     assert run.done("key", "list") == ["2  Second  admin  client 1"]
     assert run.refused("key", "revoke", "1", exit_code=1) == "Error: there is no key 1 in force"
+
+
+def test_key_when_its_fields_are_mapped_lists_the_mapping_until_it_is_replaced(
+    run: Installation,
+) -> None:
+    mapping = ("--map", "email=contact.mail", "--map", "name=contact.names[0]")
+    run.done("key", "create", "Make.com", "--scope", "write", *mapping)
+    listed = ["1  Make.com  write  client 1", "   email = contact.mail"]
+    assert run.done("key", "list") == [*listed, "   name = contact.names[0]"]
+    assert run.done("key", "map", "1", "--map", "email=contact.mail") == ["key 1 maps 1 fields"]
+    assert run.done("key", "list") == listed
+    assert run.done("key", "map", "1") == ["key 1 maps 0 fields"]
+    assert run.done("key", "list") == listed[:1]
 
 
 # Deliveries

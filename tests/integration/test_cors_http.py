@@ -105,7 +105,9 @@ def test_answer_to_a_listed_origin_may_be_read_without_credentials(
     assert answer.status_code in (201, 202)
     assert cors_headers(answer) == {
         ALLOW_ORIGIN: origin,
-        "access-control-expose-headers": "X-Propgauge-Dropped, Idempotent-Replayed, Retry-After",
+        "access-control-expose-headers": (
+            "X-Propgauge-Dropped, Idempotent-Replayed, Retry-After, RateLimit, RateLimit-Policy"
+        ),
     }
     assert answer.headers["vary"] == "Origin"
 

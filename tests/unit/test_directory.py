@@ -14,7 +14,14 @@ bounded = settings(max_examples=100, deadline=None, suppress_health_check=[Healt
     ("scope", "may_write"), [(Scope.READ, False), (Scope.WRITE, True), (Scope.ADMIN, True)]
 )
 def test_key_may_write_with_write_and_admin_scope(scope: Scope, *, may_write: bool) -> None:
-    assert ApiKey(1, "partner", "hash", FIRST_CLIENT, scope).may_write() is may_write
+    assert ApiKey(1, "partner", "hash", FIRST_CLIENT, scope).may(Scope.WRITE) is may_write
+
+
+@pytest.mark.parametrize(
+    ("scope", "may_read"), [(Scope.READ, True), (Scope.WRITE, False), (Scope.ADMIN, True)]
+)
+def test_key_may_read_with_read_and_admin_scope(scope: Scope, *, may_read: bool) -> None:
+    assert ApiKey(1, "partner", "hash", FIRST_CLIENT, scope).may(Scope.READ) is may_read
 
 
 def test_new_key_is_prefixed_long_and_never_the_same() -> None:
