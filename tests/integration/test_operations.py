@@ -93,7 +93,7 @@ def test_metrics_when_beacons_and_a_lead_came_have_counted_them(
 
     eventually(lambda: grown("propgauge_delivery_attempts_total[make_webhook][delivered]") or None)
     assert grown("propgauge_beacons_stored_total") == 2
-    assert grown("propgauge_beacons_dropped_total[duplicate]") == 1
+    assert grown("propgauge_beacons_dropped_total[repeated]") == 1
     assert grown("propgauge_beacons_dropped_total[malformed]") == 1
     assert grown("propgauge_leads_total[form]") == 1
     assert grown("propgauge_lead_seconds_count") == 1
@@ -108,7 +108,7 @@ def test_metrics_hold_no_personal_data(shared: SharedServer, person: Person) -> 
 
 
 @pytest.mark.parametrize(
-    "path", ["/nowhere", "/api", "/api/", "/api/leads/", "/api/track/more", "/.env", "/%ff"]
+    "path", ["/nowhere", "/api", "/api/", "/api/leads/none", "/api/track/more", "/.env", "/%ff"]
 )
 def test_path_when_there_is_none_is_a_problem_document(shared: SharedServer, path: str) -> None:
     problem = problem_of(shared.http.get(path), 404)
