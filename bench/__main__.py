@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from bench import ingest, leads
+from bench import checks, ingest, leads, scripts
 
 
 def main() -> None:
@@ -12,6 +12,8 @@ def main() -> None:
     seconds = int(os.environ.get("BENCH_SECONDS", "5"))
     beacons_per_second = ingest.run(seconds)
     leads.run(seconds, beacons_per_second)
+    checks.run()
+    scripts.run()
 
 
 if __name__ == "__main__":

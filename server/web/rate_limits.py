@@ -86,13 +86,9 @@ class RateLimiter:
 
 def network_of(ip: str) -> str:
     """Whom an address counts for: itself, or the /64 that one customer holds in IPv6."""
-    try:
-        address = ipaddress.ip_address(ip)
-    except ValueError:
+    if ":" not in ip:
         return ip
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
-    return ip
+    return str(ipaddress.IPv6Network((ip, 64), strict=False))
 
 
 def tightest(allowances: Iterable[Allowance | None]) -> dict[str, str]:
