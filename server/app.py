@@ -35,9 +35,10 @@ from server.usecases.capture_lead import LeadCapture
 from server.usecases.deliver_outbox import Clocks, OutboxWorker
 from server.usecases.record_beacons import BeaconRecorder
 from server.usecases.site_directory import REFRESH_SECONDS, SiteDirectory
-from server.web import builds, lead, pages, problems
+from server.web import builds, lead, pages, problems, snippets
 from server.web import demo as demo_site
 from server.web.demo import Demo
+from server.web.docs import ApiReference
 from server.web.lead import LeadEndpoint
 from server.web.metrics import Metrics
 from server.web.operations import Operations
@@ -215,6 +216,7 @@ class Propgauge:
             Route("/readyz", operations.readyz),
             Route("/metrics", operations.metrics),
             *files.routes(builds.paths(self.config)),
+            *ApiReference(snippets.base_url(self.config)).routes(),
         ]
         return [*routes, *self._demo_routes()] if self.config.demo else routes
 
