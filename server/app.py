@@ -28,6 +28,7 @@ from server.domain.ids import ClientId
 from server.domain.visitor import NetworkKind
 from server.geo import AddressBook
 from server.store import directory as directory_store
+from server.store import scripts as script_store
 from server.store.contract import Store, StoreError
 from server.store.file import FileStore
 from server.store.migrate import migrate
@@ -36,9 +37,10 @@ from server.usecases.capture_lead import LeadCapture
 from server.usecases.deliver_outbox import Clocks, OutboxWorker
 from server.usecases.record_beacons import BeaconRecorder
 from server.usecases.site_directory import REFRESH_SECONDS, SiteDirectory
+from server.web import builds, lead, leads, pages, problems, snippets
 from server.web import demo as demo_site
-from server.web import lead, leads, pages, problems, scripts, track
 from server.web.demo import Demo
+from server.web.docs import ApiReference
 from server.web.lead import LeadEndpoint
 from server.web.lead_intake import LeadIntake
 from server.web.leads import LeadsEndpoint
@@ -52,7 +54,6 @@ from server.web.track import TrackEndpoint
 logger = logging.getLogger(__name__)
 
 MIGRATIONS = ROOT / "migrations"
-STATIC = ROOT / "static"
 DEMO = ROOT / "demo"
 
 DEMO_CLIENT = "Demo"
@@ -134,6 +135,8 @@ class Propgauge:
         )
         peers = PeerReader(config.trusted_proxies, self.addresses)
         self.track = TrackEndpoint(self.recorder, self.directory, peers, self.metrics, clock.now)
+        self.track.also_at(config.track_path)
+        self.builds = builds.build(config.track_path)
         capture = LeadCapture(store, self.worker.wake, require_key=config.require_api_key)
         quotas = {Policy(name): quota for name, quota in config.rate_limit.items()}
         limiter = RateLimiter(quotas, time.monotonic)
@@ -159,6 +162,7 @@ class Propgauge:
     async def prepare(self) -> None:
         """Make the store ready and read what is needed; raises StoreError."""
         await prepare_store(self.store)
+        await script_store.freeze(self.store, self.builds, clock.now())
         await self.directory.refresh()
 
     async def start(self) -> None:
@@ -195,7 +199,7 @@ class Propgauge:
         starlette, beacons = self._starlette(), self.track
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http" and scope["path"] == track.PATH:
+            if scope["type"] == "http" and scope["path"] in beacons.paths:
                 await beacons(scope, receive, send)
             else:
                 await starlette(scope, receive, send)
@@ -216,7 +220,7 @@ class Propgauge:
 
     def _routes(self) -> list[BaseRoute]:
         operations = Operations(self.store, self.metrics, clock.now)
-        files = Scripts(STATIC)
+        files = Scripts(self.store, self.builds)
         routes: list[BaseRoute] = [
             Route(lead.PATH, self.lead.post, methods=["POST"]),
             Route(lead.PATH, self.lead.options, methods=["OPTIONS"]),
@@ -226,7 +230,8 @@ class Propgauge:
             Route("/healthz", operations.healthz),
             Route("/readyz", operations.readyz),
             Route("/metrics", operations.metrics),
-            *(Route(f"/{name}", files.get) for name in scripts.NAMES),
+            *files.routes(builds.paths(self.config)),
+            *ApiReference(snippets.base_url(self.config)).routes(),
         ]
         return [*routes, *self._demo_routes()] if self.config.demo else routes
 

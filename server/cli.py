@@ -57,7 +57,7 @@ def _run(work: Callable[[Config, Store], Awaitable[Answer]], *, refusal: str = "
         return asyncio.run(session())
     except ConstraintError:
         raise click.ClickException(refusal) from None
-    except StoreError as error:
+    except (ConfigError, StoreError) as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -69,7 +69,7 @@ def serve() -> None:
 
     try:
         start(_config())
-    except (ListenError, StoreError) as error:
+    except (ConfigError, ListenError, StoreError) as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -179,6 +179,34 @@ def add_site(site_key: str, client_id: int, origins: tuple[str, ...], name: str 
         refusal=f"there is a site {site_key} already, or no client {client_id}",
     )
     click.echo(f"site {site_key} added to client {client_id}")
+
+
+@site.command("show")
+@click.argument("site_key")
+def show_site(site_key: str) -> None:
+    """Show a site, and all there is to paste into its pages."""
+    from server.store import directory, scripts
+    from server.web import builds
+    from server.web.snippets import Snippet, snippets
+
+    async def look(config: Config, store: Store) -> tuple[Config, directory.Entries, list[Snippet]]:
+        built = builds.build(config.track_path)
+        # The server that runs may be of another version, and is to serve what is printed here.
+        await scripts.freeze(store, built, clock.now())
+        entries = await directory.load(store, Vault(config.secret_key))
+        return config, entries, snippets(config, built, site_key)
+
+    config, entries, texts = _run(look)
+    found = next((one for one in entries.sites if one.site_key == site_key), None)
+    if found is None:
+        raise click.ClickException(f"there is no site {site_key}")
+    (owner,) = (one for one in entries.clients if one.client_id == found.client_id)
+    click.echo(f"site {site_key} of client {owner.client_id} ({owner.name})")
+    click.echo("origins: " + (" ".join(sorted(found.allowed_origins)) or "none"))
+    if not config.public_url:
+        click.echo("PUBLIC_URL is not set: the addresses below hold on this machine only")
+    for snippet in texts:
+        click.echo(f"\n{snippet.title}\n{'-' * len(snippet.title)}\n{snippet.text}")
 
 
 @main.group()

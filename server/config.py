@@ -54,6 +54,26 @@ _DEV_KEYS = frozenset(
 )
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%\w+)?")
 _SIGNING_PREFIX = "whsec_"
+_ALIAS = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
+_ALIASES = ("tracker_path", "form_path", "track_path")
+_HASHED_NAME = re.compile(r"/(tracker|form)-[0-9a-f]{16}\.js")
+
+SERVED_NAMES = frozenset(
+    [
+        "api",
+        "demo",
+        "docs",
+        "favicon.ico",
+        "form.js",
+        "healthz",
+        "metrics",
+        "openapi.json",
+        "readyz",
+        "thank-you",
+        "tracker.js",
+    ]
+)
+"""First segments of the paths that the server has itself, which no alias may take."""
 
 
 class ConfigError(Exception):
@@ -69,6 +89,9 @@ class Config:
     data_dir: Path
     database_url: str
     public_url: str
+    tracker_path: str
+    form_path: str
+    track_path: str
     make_webhook_url: str
     make_webhook_secret: str
     secret_key: str
@@ -159,6 +182,16 @@ def _base_url(value: str) -> str:
     return _http_url(value).rstrip("/")
 
 
+def _alias(value: str) -> str:
+    if not value:
+        return value
+    if not _ALIAS.fullmatch(value) or ".." in value:
+        raise ValueError("is no path such as /assets/pg of letters, digits, '.', '_' and '-'")
+    if value.split("/")[1] in SERVED_NAMES or _HASHED_NAME.fullmatch(value):
+        raise ValueError("is taken by the server itself")
+    return value
+
+
 def _database_url(value: str) -> str:
     if value and (not value.startswith("file:") or not value.strip("/").removeprefix("file:")):
         raise ValueError("is not a file: address with a path")
@@ -226,6 +259,24 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         _base_url,
         "Address under which browsers reach this server, when it is behind a proxy.",
+    ),
+    Setting(
+        "TRACKER_PATH",
+        "",
+        _alias,
+        "Further path of tracker.js, such as `/assets/pg.js`: ad-block lists know the plain one.",
+    ),
+    Setting(
+        "FORM_PATH",
+        "",
+        _alias,
+        "Further path of form.js, such as `/assets/pg-form.js`.",
+    ),
+    Setting(
+        "TRACK_PATH",
+        "",
+        _alias,
+        "Further path of `/api/track`, such as `/assets/pg`; the tracker then posts there.",
     ),
     Setting(
         "MAKE_WEBHOOK_URL",
@@ -321,6 +372,7 @@ def load(root: Path, environ: Mapping[str, str]) -> Config:
         given = {name: _as_text(name, source.get(name, "")) for name in texts}
         texts |= {name: text for name, text in given.items() if text}
     values = {setting.name.lower(): _parse(setting, texts[setting.name]) for setting in SETTINGS}
+    _refuse_equal_aliases(values)
     data_dir = values["data_dir"] = _resolve(root, values["data_dir"])
     values["database_url"] = _database(root, data_dir, values["database_url"])
     for name in ("country_db", "network_db"):
@@ -381,6 +433,15 @@ def _parse(setting: Setting, text: str) -> Any:
     except ValueError as error:
         shown = "the value" if setting.secret else repr(text)
         raise ConfigError(f"{setting.name}: {shown} cannot be used: {error}") from None
+
+
+def _refuse_equal_aliases(values: Mapping[str, Any]) -> None:
+    taken: dict[str, str] = {}
+    for name in _ALIASES:
+        path = values[name]
+        if path and taken.setdefault(path, name) != name:
+            message = f"{path!r} cannot be used: is taken by {taken[path].upper()}"
+            raise ConfigError(f"{name.upper()}: {message}")
 
 
 def _resolve(root: Path, path: Path) -> Path:

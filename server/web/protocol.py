@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from server.web import bodies, track
+from server.web import bodies
 from server.web.track import RawResponse, TrackEndpoint
 
 REQUEST_SECONDS = 10.0
@@ -25,7 +25,6 @@ that what came before it in the same read does no harm. uvicorn itself sets no b
 
 logger = logging.getLogger(__name__)
 
-_PATH = track.PATH.encode()
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
@@ -55,9 +54,10 @@ _NOBODY_WAITS = _NobodyWaits()
 
 
 class BeaconProtocol(HttpToolsProtocol):
-    """One connection. `track` is set on a subclass by `protocol_for`."""
+    """One connection. `track` and its paths are set on a subclass by `protocol_for`."""
 
     track: ClassVar[TrackEndpoint]
+    track_paths: ClassVar[frozenset[bytes]]
     waiting_since: float | None = None
     waiting_bytes: int = 0
     cycle: Any  # uvicorn's RequestResponseCycle, or a _BeaconCycle
@@ -139,8 +139,12 @@ class BeaconProtocol(HttpToolsProtocol):
         return answered and self.timeout_keep_alive_task is None
 
     def _is_plain_beacon(self) -> bool:
-        """POST on the beacon path with a small body of known length, nothing else under way."""
-        if self.url != _PATH or self.parser.get_method() != b"POST" or self.expect_100_continue:
+        """POST on a beacon path with a small body of known length, nothing else under way."""
+        if (
+            self.url not in self.track_paths
+            or self.parser.get_method() != b"POST"
+            or self.expect_100_continue
+        ):
             return False
         if self.cycle is not None and not self.cycle.response_complete:
             return False
@@ -168,4 +172,5 @@ class BeaconProtocol(HttpToolsProtocol):
 
 def protocol_for(endpoint: TrackEndpoint) -> type[asyncio.Protocol]:
     """The protocol class that answers beacons through `endpoint`."""
-    return type("PropgaugeProtocol", (BeaconProtocol,), {"track": endpoint})
+    paths = frozenset(path.encode() for path in endpoint.paths)
+    return type("PropgaugeProtocol", (BeaconProtocol,), {"track": endpoint, "track_paths": paths})

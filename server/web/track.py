@@ -41,7 +41,10 @@ class _Request(NamedTuple):
 
 
 class TrackEndpoint:
-    """Answers the beacon path; `take` is free of ASGI, for `web/protocol.py` calls it too."""
+    """Answers the beacon paths; `take` is free of ASGI, for `web/protocol.py` calls it too."""
+
+    paths: frozenset[str] = frozenset({PATH})
+    """Where it stands: the plain path, and an alias once one is added."""
 
     def __init__(
         self,
@@ -58,6 +61,10 @@ class TrackEndpoint:
         self._now = now
         self._refreshing: set[asyncio.Task[None]] = set()
         self._repeats: Repeats[_Outcome] = Repeats(time.monotonic)
+
+    def also_at(self, alias: str) -> None:
+        """Answer under a further path; "" for none."""
+        self.paths |= {alias} - {""}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request on the beacon path."""

@@ -12,9 +12,11 @@ import httpx
 import pytest
 
 from server.config import ROOT
-from server.web.scripts import MAX_AGE_SECONDS, NAMES
+from server.web.builds import FORM, TRACKER
+from server.web.scripts import MAX_AGE_SECONDS
 from tests.integration.http_fixtures import SharedServer
 
+NAMES = (TRACKER, FORM)
 MAX_GZIPPED_BYTES = {"tracker.js": 2560, "form.js": 2048}
 
 each_script = pytest.mark.parametrize("name", NAMES)
