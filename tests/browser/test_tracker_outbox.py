@@ -252,6 +252,18 @@ def test_outbox_when_full_lets_the_oldest_go(page: Page, site: Site) -> None:
     wait_outbox(page, 20)
 
 
+def test_outbox_when_not_taken_goes_with_the_first_of_a_view_only(page: Page, site: Site) -> None:
+    page.goto(site.page("blank.html"))
+    keep(page, an_engagement(page.evaluate("Date.now()")))
+    site.track_status = 503
+    page.goto(site.page("long.html"))
+    assert [one["type"] for one in site.wait_posts(1).beacons] == ["engage", "view"]
+    page.click("#plan")
+    hide(page)
+    assert [one["type"] for one in site.wait_posts(2).beacons] == ["view", "engage"]
+    assert "view-of-a-test" in {one["page_view_id"] for one in outbox(page)}
+
+
 def test_outbox_when_a_day_old_is_dropped(page: Page, site: Site) -> None:
     stop_clock(page)
     page.goto(site.page("blank.html"))
