@@ -7,10 +7,20 @@
  *                   this script (default /api/track)
  * data-scroll-root  CSS selector of the element that scrolls where the document does not;
  *                   without it, an element that carries this attribute itself
+ * data-consent      "required": nothing is sent or stored before the visitor's consent
+ * data-dnt          heeds Do Not Track; Global Privacy Control always counts
  *
+ * propgauge("consent", true | false)  keeps what the visitor decided, for later pages too;
+ *                      without a value: the decision, or undefined while there is none
+ * propgauge("event", name, props)     something of the site's own happened; name of 1 to 64
+ *                      characters, props an object of up to 20 plain values
  * propgauge("state")   the page view's beacon with its totals so far, or undefined while
  *                      nothing is tracked; each call takes a sequence number
  * propgauge("reason")  why no page view may start now, or a falsy value
+ *
+ * Before the script has loaded, calls may be queued:
+ *   window.propgauge = window.propgauge ||
+ *     function () { (propgauge.q = propgauge.q || []).push(arguments) }
  */
 (() => {
   "use strict";
@@ -24,6 +34,15 @@
    * @property {string} session_id
    * @property {string} page_view_id
    * @property {boolean} automation
+   */
+
+  /**
+   * A beacon as the outbox keeps it, with more fields than these.
+   * @typedef {object} Kept
+   * @property {number} at time of what it tells (wall clock, ms); sent as an age
+   * @property {string} type
+   * @property {string} [page_view_id]
+   * @property {string} [event_id]
    */
 
   /**
@@ -43,20 +62,26 @@
   // The minifier shortens local names only.
   const { document, location, navigator } = window;
   const script = /** @type {HTMLScriptElement | null} */ (document.currentScript);
-  const page = /** @type {Window & {propgauge?: Function & {v?: number}}} */ (window);
+  const page =
+    /** @type {Window & {propgauge?: Function & {v?: number, q?: Iterable<[string]>}}} */ (window);
   // A second copy of the script would count everything twice.
   if (!script || page.propgauge?.v) return;
 
-  const { site, endpoint = "/api/track", scrollRoot = "[data-scroll-root]" } = script.dataset;
+  const {
+    site,
+    endpoint = "/api/track",
+    scrollRoot = "[data-scroll-root]",
+    consent: gate,
+    dnt,
+  } = script.dataset;
   const SESSION_MS = 30 * 60e3;
-  const TICK_MS = 1e3;
-  /** A longer gap between two looks at the clock is sleep, not reading. */
-  const GAP_MS = 3e3;
-  /** Engaged time; after the last, one each minute. */
-  const CHECKPOINTS_MS = [15e3, 45e3, 120e3];
   const MINUTE_MS = 60e3;
-  /** A single-page site sets its title after its address; a redirect passes within it. */
-  const SETTLE_MS = 300;
+  const OUTBOX = "_pg_outbox";
+  /** As many as the server takes at once. */
+  const OUTBOX_ITEMS = 20;
+  /** All requests in flight that may outlive their page have 64 KiB together. */
+  const OUTBOX_BYTES = 40e3;
+  const DAY_MS = 864e5;
 
   /**
    * The handler, made unable to throw into the host page.
@@ -65,26 +90,31 @@
    * @param {(...args: A) => R} handler
    * @returns {(...args: A) => R | undefined}
    */
-  const safely = (handler) => (...args) => {
-    try {
-      return handler(...args);
-    } catch {
-      return undefined;
-    }
-  };
+  const safely =
+    (handler) =>
+    /** @returns {any} */
+    (...args) => {
+      try {
+        return handler(...args);
+      } catch {}
+    };
 
   // --- identity -------------------------------------------------------------
 
-  /** @type {Record<string, string>} stands in where storage is blocked */
+  /** @type {Record<string, string>} what storage does not take */
   const memory = {};
 
   /** @param {string} key */
-  const read = (key) => safely(() => localStorage.getItem(key))() || memory[key] || "";
+  const read = (key) => memory[key] ?? safely(() => localStorage[key])() ?? "";
 
-  /** @param {string} key @param {string} value */
+  /** @param {string} key @param {string} value nothing for an empty one */
   const write = (key, value) => {
     memory[key] = value;
-    safely(() => localStorage.setItem(key, value))();
+    safely(() => {
+      if (value) localStorage[key] = value;
+      else delete localStorage[key];
+      delete memory[key];
+    })();
     return value;
   };
 
@@ -94,21 +124,8 @@
       .map((part) => part.toString(36))
       .join("");
 
-  const visitorId = () => {
-    const id = read("_pg_vid");
-    return /^[\w.-]+$/.test(id) ? id : write("_pg_vid", newId());
-  };
-
-  /** @returns {[string, number]} session id, time of its last activity (wall clock, ms) */
-  const storedSession = () => {
-    const [id, activeAt] = read("_pg_sid").split(":");
-    return [id, +activeAt || 0];
-  };
-
-  const sessionId = () => {
-    const [id, activeAt] = storedSession();
-    return Date.now() - activeAt < SESSION_MS ? id : newId();
-  };
+  /** @returns {string[]} session id, time of its last activity (wall clock, ms) */
+  const session = () => read("_pg_sid").split(":");
 
   /** @param {string} name */
   const cookie = (name) =>
@@ -119,32 +136,36 @@
    * @param {unknown[]} traits
    */
   const hash = (traits) => {
-    let sum = 5381;
-    for (const char of String(traits)) sum = ((sum * 33) ^ char.charCodeAt(0)) >>> 0;
+    let sum = 0;
+    for (const char of String(traits)) sum = (sum * 33) ^ char.charCodeAt(0);
     return sum.toString(36);
   };
 
   // --- filters --------------------------------------------------------------
 
-  const visible = () => document.visibilityState == "visible";
+  /** @returns {boolean | undefined} what the visitor decided, if anything */
+  const consent = () => [false, true][/** @type {any} */ (read("_pg_consent"))];
 
-  /** Each returns why no page view may start now, or a falsy value. */
-  const filters = [
-    () => !/^http/.test(location.protocol) && "not-http",
-    () => /** @type {any} */ (document).prerendering && "prerender",
-    () => !visible() && "hidden",
-    () => /** @type {any} */ (navigator).globalPrivacyControl && "gpc",
-    () => read("_pg_ignore") && "ignored",
-  ];
+  /** Why this visitor is not to be tracked, or a falsy value. */
+  const forbidden = () =>
+    (!/^http/.test(location.protocol) && "not-http") ||
+    (/** @type {any} */ (navigator).globalPrivacyControl && "gpc") ||
+    (dnt != null && navigator.doNotTrack == "1" && "dnt") ||
+    (read("_pg_ignore") && "ignored") ||
+    (!(consent() ?? gate != "required") && "consent");
 
-  const refusal = () => filters.reduce((reason, filter) => reason || filter(), "");
+  /** Why no page view may start now, or a falsy value. */
+  const refusal = () =>
+    forbidden() ||
+    (/** @type {any} */ (document).prerendering && "prerender") ||
+    (document.hidden && "hidden");
 
   // --- collect --------------------------------------------------------------
 
   /** @type {View | undefined} the present page view */
   let view;
   /** @type {Details} */
-  let details;
+  let details = /** @type {any} */ ({});
   let seq = 0;
   let began = 0;
   /** Visible and focused, in ms. */
@@ -154,30 +175,38 @@
   let clicks = 0;
   let stored = false;
   let sent = "";
+  /** Engaged time at which to send without another occasion: after 15, 45, 120, 180 … s. */
   let checkpoint = 0;
+  /** @type {number[]} */
+  let steps;
   let bottom = 0;
-  let scrolled = false;
   // After a fragment, a reload or the back button the browser scrolls by itself.
-  let ownScroll =
-    !location.hash &&
-    safely(() => /** @type {any} */ (performance.getEntriesByType("navigation")[0]).type)() ==
-      "navigate";
-
+  let ownScroll = !location.hash && !performance.navigation?.type;
   let path = location.pathname;
   let referrer = document.referrer;
   let activeAt = 0;
   let clockedAt = 0;
   let clickedAt = 0;
   let engaged = false;
+  /** @type {object[]} own events whose view was not sent yet */
+  const waiting = [];
 
   const idle = () => Date.now() - activeAt > SESSION_MS;
 
-  /** Adds the time since the last look if it was engaged, and looks again. */
+  /**
+   * Adds the time since the last look if it was engaged, and looks again. Ends the view of
+   * who must not be tracked any more, be it that another tab was told so.
+   */
   const clock = () => {
+    if (forbidden()) {
+      view = undefined;
+      waiting.length = 0;
+    }
     const now = performance.now();
-    if (engaged) duration += Math.min(now - clockedAt, GAP_MS);
+    // A longer gap between two looks is sleep, not reading.
+    if (engaged) duration += Math.min(now - clockedAt, 3e3);
     clockedAt = now;
-    engaged = visible() && document.hasFocus() && !idle();
+    engaged = !document.hidden && document.hasFocus() && !idle();
   };
 
   const scroller = () =>
@@ -185,14 +214,17 @@
     document.scrollingElement ||
     document.documentElement;
 
-  /** Depth is kept in pixels against the present height: images that load late lower it. */
-  const measure = () => {
-    if (!view) return;
+  /**
+   * Depth is kept in pixels against the present height: images that load late lower it.
+   * @param {Event} [scrolled]
+   */
+  const measure = (scrolled) => {
     const root = scroller();
     const { scrollTop, scrollHeight, clientHeight } = root;
     // innerHeight has what a collapsed mobile toolbar uncovers.
     const height = root == document.scrollingElement ? innerHeight : clientHeight;
-    if (scrolled) bottom = Math.max(bottom, scrollTop + height);
+    // A single-page site goes to the top by itself.
+    if (scrolled && ownScroll && scrollTop > 0) bottom = Math.max(bottom, scrollTop + height);
     scrollable = scrollHeight > height + 1;
     percent = scrollable ? Math.min(100, Math.round((100 * bottom) / scrollHeight)) : 0;
     // Half a surrogate pair, cut here or made by the site, is not JSON to the server.
@@ -204,66 +236,107 @@
     measure();
   };
 
-  /** @param {boolean} engage @param {number} number */
-  const beacon = (engage, number) => ({
-    ...view,
-    seq: number,
-    duration_ms: Math.round(duration),
-    scroll_percent: percent,
-    scrollable,
-    clicks,
-    fbp: cookie("_fbp"),
-    fbc: cookie("_fbc"),
-    ...(engage
-      ? { type: "engage", age_ms: 0 }
-      : { type: "view", age_ms: Math.max(0, Date.now() - began), ...details }),
-  });
+  /** @param {object} body @returns {Kept} */
+  const beacon = (body) =>
+    /** @type {any} */ ({ at: Date.now(), ...view, consent: consent(), ...body });
 
-  const state = () => {
-    look();
-    return view && beacon(stored, seq++);
-  };
+  /** @param {boolean} engage @param {number} number */
+  const totals = (engage, number) =>
+    beacon({
+      seq: number,
+      duration_ms: duration | 0,
+      scroll_percent: percent,
+      scrollable,
+      clicks,
+      fbp: cookie("_fbp"),
+      fbc: cookie("_fbc"),
+      ...(engage ? { type: "engage" } : { type: "view", at: began, ...details }),
+    });
+
+  /** @param {Kept} kept */
+  const aged = ({ at, ...rest }) => ({ ...rest, age_ms: Date.now() - at });
 
   // --- send -----------------------------------------------------------------
 
   /**
-   * @param {object} body
-   * @param {(acknowledged: boolean) => void} answered not called where no answer can be read
+   * As it is: old libraries give arrays and texts a toJSON of their own.
+   * @param {unknown} body
    */
-  const post = (body, answered) => {
-    const url = new URL(endpoint, script.src || location.href).href;
-    const text = JSON.stringify(body);
-    // Without keepalive a request dies with its page.
-    if ("keepalive" in Request.prototype)
-      fetch(url, { method: "POST", body: text, keepalive: true, credentials: "omit" }).then(
-        (response) => answered(response.ok),
-        () => answered(false),
-      );
-    else navigator.sendBeacon(url, text);
+  const json = (body) =>
+    JSON.stringify(
+      body,
+      /** @this {any} @param {string} key */ function (key) {
+        return this[key];
+      },
+    );
+
+  /**
+   * Later totals of a page view take the place of earlier ones.
+   * @param {Kept} kept
+   */
+  const place = ({ event_id, type, page_view_id }) => type + page_view_id + event_id;
+
+  /**
+   * Takes beacons out of the outbox, unless later ones took their place, and puts others in.
+   * @param {Kept[]} out
+   * @param {Kept[]} into
+   */
+  const exchange = (out, into) => {
+    /** @param {Kept} old */
+    const stays = (old) =>
+      Date.now() - old.at < DAY_MS &&
+      !out.some((one) => place(one) == place(old) && one.at >= old.at);
+    /** @type {Kept[]} */
+    const kept = safely(() => JSON.parse(read(OUTBOX)).filter(stays))() || [];
+    kept.push(...into);
+    while (kept.length > OUTBOX_ITEMS || new Blob([json(kept)]).size > OUTBOX_BYTES) kept.shift();
+    write(OUTBOX, kept[0] ? json(kept) : "");
+    return kept;
   };
 
-  const keepSession = () => {
-    // An older time must not win: another tab may have gone on.
-    if (view && activeAt > storedSession()[1]) write("_pg_sid", view.session_id + ":" + activeAt);
+  /**
+   * Sends a beacon, after the view while that is not acknowledged, and keeps them until they
+   * are answered: the answer to what is sent on leaving is never read.
+   * @param {Kept | 0} one
+   * @param {boolean} [everything] that is kept, too
+   */
+  const transmit = (one, everything) => {
+    const current = view;
+    const events = waiting.splice(0, OUTBOX_ITEMS - 2).map(beacon);
+    const fresh = /** @type {Kept[]} */ (
+      [!stored && totals(false, 0), ...events, one].filter((kept) => kept)
+    );
+    const kept = exchange(fresh, fresh);
+    const items = everything ? kept : fresh;
+    const bodies = items.map(aged);
+    const answered = safely((/** @type {{status?: any}} */ { status = 0 }) => {
+      const again = /^(0|408|42[59]|5)/.test(status);
+      if (view == current) {
+        if (again) sent = "";
+        else stored = status < 300;
+      }
+      if (!again) exchange(items, []);
+    });
+    // Without keepalive a request dies with its page.
+    fetch(new URL(endpoint, script.src || /** @type {any} */ (location)), {
+      method: "POST",
+      body: json(bodies[1] ? bodies : bodies[0]),
+      keepalive: true,
+      credentials: "omit",
+    }).then(answered, answered);
   };
 
   /** Sends the totals if they changed, with the view until that is acknowledged. */
   const flush = () => {
-    const current = view;
-    if (!current) return;
-    keepSession();
+    if (!view) return;
+    // An older time must not win: another tab may have gone on.
+    if (!(+session()[1] >= activeAt)) write("_pg_sid", view.session_id + ":" + activeAt);
     // In whole seconds: the moments of leaving come together, milliseconds apart.
-    const totals = String([Math.floor(duration / 1e3), percent, scrollable, clicks]);
-    if (totals == sent) return;
-    sent = totals;
-    const first = beacon(false, 0);
+    const news = String([(duration / 1e3) | 0, percent, clicks]);
+    if (news == sent) return;
+    sent = news;
     const number = seq++;
-    const next = beacon(true, number);
-    post(!number ? first : stored ? next : [first, next], (acknowledged) => {
-      if (view != current) return;
-      if (acknowledged) stored = true;
-      else sent = "";
-    });
+    transmit(number && totals(true, number), !number);
   };
 
   const send = () => {
@@ -274,21 +347,21 @@
   /** Starts a page view, unless a filter refuses it. */
   const begin = () => {
     activeAt = began = Date.now();
-    clock();
     view = undefined;
     if (refusal()) return;
-    const { width, height, colorDepth } = screen;
-    const { language, languages, platform, hardwareConcurrency } = navigator;
+    const { width, height } = screen;
     const timezone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const [id, at] = session();
     seq = duration = clicks = bottom = 0;
-    stored = scrolled = false;
+    stored = false;
     sent = "";
-    checkpoint = CHECKPOINTS_MS[0];
+    checkpoint = 15e3;
+    steps = [30e3, 75e3];
     view = {
       v: 1,
       site,
-      visitor_id: visitorId(),
-      session_id: sessionId(),
+      visitor_id: /^[\w.-]{1,128}$/.exec(read("_pg_vid"))?.[0] || write("_pg_vid", newId()),
+      session_id: Date.now() - +at < SESSION_MS ? id : newId(),
       page_view_id: newId(),
       automation: !!navigator.webdriver,
     };
@@ -296,18 +369,17 @@
       url: location.href.slice(0, 2000),
       referrer: referrer.slice(0, 2000),
       screen: width + "x" + height,
-      language,
+      language: navigator.language,
       timezone,
       fingerprint: hash([
         [width, height].sort(),
-        colorDepth,
+        screen.colorDepth,
         timezone,
-        languages,
-        platform,
-        hardwareConcurrency,
+        navigator.languages,
+        navigator.platform,
+        navigator.hardwareConcurrency,
       ]),
     };
-    keepSession();
   };
 
   /** The visitor is here: goes on with the view, or starts one when it is over. */
@@ -323,35 +395,17 @@
 
   // --- hooks ----------------------------------------------------------------
 
-  const shownOrHidden = () => (visible() ? revive() : send());
+  const shownOrHidden = () => (document.hidden ? send() : revive());
 
-  /** @param {Event} event */
-  const left = (event) => {
-    send();
-    // Coming back from the back/forward cache is a new view.
-    if (/** @type {PageTransitionEvent} */ (event).persisted) view = undefined;
-  };
-
-  /** @param {Event} event */
-  const input = ({ isTrusted, type }) => {
+  /** @param {MouseEvent} event */
+  const input = ({ isTrusted, type, timeStamp, detail }) => {
     if (!view || !isTrusted) return;
     if (idle()) revive();
     activeAt = Date.now();
     if (type != "pointermove") ownScroll = true;
-  };
-
-  const scroll = () => {
-    // A single-page site goes to the top by itself.
-    if (!ownScroll || scroller().scrollTop <= 0) return;
-    scrolled = true;
-    measure();
-  };
-
-  /** @param {Event} event */
-  const click = (event) => {
-    const { isTrusted, timeStamp, detail } = /** @type {MouseEvent} */ (event);
+    if (type != "click") return;
     // detail is 0 for keys; a label's click comes again from its control, at the same time.
-    if (isTrusted && detail && timeStamp != clickedAt) clicks++;
+    if (detail && timeStamp != clickedAt) clicks++;
     clickedAt = timeStamp;
   };
 
@@ -365,13 +419,14 @@
     if (view) referrer = details.url;
     ownScroll = false;
     begin();
-    setTimeout(safely(send), SETTLE_MS);
+    // The title comes after the address, and a redirect passes.
+    setTimeout(safely(send), 300);
   };
 
   const tick = () => {
     look();
     if (duration < checkpoint) return;
-    checkpoint = CHECKPOINTS_MS.find((due) => due > duration) || checkpoint + MINUTE_MS;
+    checkpoint += steps.shift() || MINUTE_MS;
     if (Date.now() - activeAt < MINUTE_MS) flush();
   };
 
@@ -379,7 +434,7 @@
    * @param {Document | Window} source the document hears of every event before the page can
    *   stop it, the window of its own only
    * @param {string} types
-   * @param {(event: Event) => void} handler
+   * @param {(event: any) => void} handler
    */
   const on = (source, types, handler) => {
     for (const type of types.split(" "))
@@ -398,30 +453,76 @@
     };
   };
 
+  // --- commands -------------------------------------------------------------
+
+  /** @type {Record<string, Function | null>} */
+  const commands = {
+    __proto__: null,
+    reason: refusal,
+
+    state() {
+      look();
+      return view && aged(totals(stored, seq++));
+    },
+
+    /** @param {boolean} [given] */
+    consent(given) {
+      if (typeof given == "boolean" && given != consent()) {
+        look();
+        write("_pg_consent", given ? "1" : "0");
+        // The server hears of it, before all is forgotten.
+        sent = "";
+        flush();
+        if (!given) for (const key of ["_pg_vid", "_pg_sid", OUTBOX]) write(key, "");
+        shownOrHidden();
+      }
+      return consent();
+    },
+
+    /** @param {string} name @param {object} [props] */
+    event(name, props) {
+      clock();
+      if (typeof name != "string" || !name || name.length > 64 || forbidden()) return;
+      waiting.push({
+        type: "event",
+        event_id: newId(),
+        name,
+        props: props?.constructor == Object ? props : undefined,
+      });
+      // A view that was not sent yet takes it along.
+      if (view && seq) transmit(0);
+    },
+  };
+
   // --- start ----------------------------------------------------------------
 
-  /** @type {Record<string, (() => unknown) | null>} */
-  const commands = { __proto__: null, state, reason: refusal };
-
-  page.propgauge = Object.assign(
-    safely((/** @type {string} */ command) => commands[command]?.()),
-    { v: 1 },
-  );
-
   safely(() => {
+    const queue = page.propgauge?.q || [];
+    const run = safely((/** @type {string} */ command, ...args) => commands[command]?.(...args));
+    page.propgauge = Object.assign(run, { v: 1 });
+
     on(document, "visibilitychange prerenderingchange", shownOrHidden);
     on(window, "focus pageshow", shownOrHidden);
     on(window, "blur", send);
     on(document, "submit", send);
-    on(window, "pagehide", left);
-    on(document, "pointerdown pointermove keydown wheel", input);
-    on(document, "scroll", scroll);
-    on(document, "click", click);
+    on(window, "pagehide", () => {
+      send();
+      // Coming back from the back/forward cache is a new view.
+      view = undefined;
+    });
+    on(document, "pointerdown pointermove keydown wheel click", input);
+    on(document, "scroll", measure);
     on(window, "popstate", navigated);
+    on(window, "online", () => {
+      look();
+      if (view) transmit(totals(true, seq++), true);
+    });
+    setInterval(safely(tick), 1e3);
+    safely(() => {
+      for (const call of queue) run(...call);
+    })();
+    shownOrHidden();
     wrap("pushState");
     wrap("replaceState");
-    setInterval(safely(tick), TICK_MS);
-    begin();
-    send();
   })();
 })();

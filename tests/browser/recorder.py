@@ -36,6 +36,8 @@ CHROMIUM_ARGS = (
     "--disable-sync",
 )
 
+TALL_IMAGE = '<svg xmlns="http://www.w3.org/2000/svg" width="100" height="3600"/>'
+
 Beacon = dict[str, Any]
 
 
@@ -86,6 +88,7 @@ class Site:
         self.origin = f"http://127.0.0.1:{port}"
         self.other_origin = f"http://localhost:{port}"
         self.track_status = 202
+        """Of each beacon request that arrives from now on."""
         self.answering = threading.Event()
         self.answering.set()
         self.posts: list[Post] = []
@@ -128,7 +131,20 @@ class Site:
 
     @property
     def engages(self) -> list[Beacon]:
-        return [beacon for beacon in self.beacons if beacon["type"] == "engage"]
+        """Each engagement once, in order of arrival."""
+        firsts: dict[tuple[str, int], Beacon] = {}
+        for beacon in self.beacons:
+            if beacon["type"] == "engage":
+                firsts.setdefault((beacon["page_view_id"], beacon["seq"]), beacon)
+        return list(firsts.values())
+
+    @property
+    def events(self) -> list[Beacon]:
+        """Each of the site's own events once, in order of arrival."""
+        firsts = {
+            beacon["event_id"]: beacon for beacon in reversed(self.beacons) if "event_id" in beacon
+        }
+        return list(reversed(firsts.values()))
 
     def wait(self, condition: Callable[[], object]) -> None:
         """Returns once the condition holds of what was recorded."""
@@ -168,7 +184,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, minified(path.rsplit("/", 1)[-1]), "text/javascript")
         elif path.startswith("/slow"):
             self.server.site.answering.wait(WAIT_SECONDS)
-            self._answer(204)
+            if path.endswith(".svg"):
+                self._answer(200, TALL_IMAGE, "image/svg+xml")
+            else:
+                self._answer(204)
         elif path.startswith("/spa/"):
             self._answer(200, (PAGES / "spa.html").read_text(encoding="utf-8"))
         elif path.startswith("/pages/"):
@@ -179,12 +198,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         site = self.server.site
+        status = site.track_status
         site.record(Post(self.path, self.headers, body))
         site.answering.wait(WAIT_SECONDS)
         if "/lead" in self.path:
             self._answer(201, "<!doctype html><title>Thank you</title>")
         else:
-            self._answer(site.track_status)
+            self._answer(status)
 
     def _answer(self, status: int, text: str = "", kind: str = "text/html") -> None:
         body = text.encode()

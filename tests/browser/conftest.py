@@ -1,0 +1,37 @@
+"""Fixtures of the browser tests: one Chromium a file, a site and a visitor of their own a test."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser.recorder import Site, running_chromium, running_site
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with running_site() as site:
+        yield site
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A visitor of their own; whatever the script throws fails the test."""
+    context = browser.new_context(locale="en-GB", timezone_id="Asia/Dubai")
+    context.set_default_timeout(10_000)
+    errors: list[str] = []
+    context.on("weberror", lambda thrown: errors.append(str(thrown.error)))
+    yield context
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
