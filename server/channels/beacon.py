@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -90,7 +90,7 @@ class BeaconModel(BaseModel):
             consent=self.consent,
             event_id=self.event_id,
             name=_cut(self.name, MAX_EVENT_NAME_CHARS),
-            props=self.props,
+            props={_without_nul(name): _without_nul(told) for name, told in self.props.items()},
         )
 
 
@@ -153,8 +153,12 @@ def _refusal(error: ValidationError) -> AppError:
 
 
 def _cut(text: str | None, limit: int) -> str:
-    """Up to the limit and without NUL, which not every store takes."""
-    return text.replace("\x00", "")[:limit] if text else ""
+    return _without_nul(text)[:limit] if text else ""
+
+
+def _without_nul(value: Any) -> Any:
+    """Not every store takes it."""
+    return value.replace("\x00", "") if isinstance(value, str) else value
 
 
 def _clamp(number: float, limit: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -50,6 +51,8 @@ def _checked_props(props: dict[str, Any]) -> dict[str, Any]:
             raise ValueError(f"{name} must be a text, a number, true, false or null")  # noqa: TRY004
         if isinstance(value, str) and len(value) > MAX_PROP_CHARS:
             raise ValueError(f"{name} is longer than {MAX_PROP_CHARS} characters")
+        if isinstance(value, int | float) and not abs(value) <= sys.float_info.max:
+            raise ValueError(f"{name} is no number that every reader of JSON knows")
     return props
 
 

@@ -7,9 +7,11 @@ import json
 import math
 import re
 from collections.abc import AsyncGenerator
+from encodings.aliases import aliases
 from typing import Any
 from urllib.parse import parse_qsl
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import Receive
@@ -23,6 +25,10 @@ DRAIN_BYTES = 4 * 1024 * 1024
 
 BODY_SECONDS = 10.0
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
+
+_CHARSETS = frozenset({*aliases, *aliases.values(), "koi8_u"})
+"""Python's table of charsets. It looks names beyond it up on disk and remembers each for good, and
+some of those decode in a time that grows with the square of the length (punycode)."""
 
 
 async def read(receive: Receive, content_length: str, limit: int = MAX_BODY_BYTES) -> bytes:
@@ -67,6 +73,7 @@ async def decode(body: bytes, headers: Headers) -> dict[str, Any]:
     content_type = headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
+        _charset(content_type)
         pairs = await _multipart(body, headers)
     elif kind == "application/x-www-form-urlencoded" or (not kind and body[:1] != b"{"):
         pairs = _urlencoded(body, _charset(content_type))
@@ -89,11 +96,12 @@ def is_form(headers: Headers) -> bool:
 
 
 def _charset(content_type: str) -> str:
-    for part in content_type.split(";")[1:]:
-        name, _, value = part.partition("=")
-        if name.strip().lower() == "charset":
-            return value.strip().strip('"')
-    return "utf-8"
+    """The charset of a form; raises AppError (unsupported_type) for one that is unknown."""
+    _kind, options = parse_options_header(content_type)
+    charset = options.get(b"charset", b"utf-8").decode("latin-1")
+    if charset.lower().replace("-", "_") not in _CHARSETS:
+        raise _unsupported(f"the charset {charset[:40]} is unknown")
+    return charset
 
 
 def _urlencoded(body: bytes, charset: str) -> list[tuple[str, Any]]:

@@ -61,6 +61,7 @@ class BeaconProtocol(HttpToolsProtocol):
     waiting_since: float | None = None
     waiting_bytes: int = 0
     cycle: Any  # uvicorn's RequestResponseCycle, or a _BeaconCycle
+    running: Any = None
 
     def connection_made(self, transport: Any) -> None:
         """A client connected: its headers are due."""
@@ -117,6 +118,16 @@ class BeaconProtocol(HttpToolsProtocol):
         else:
             super().on_message_complete()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone: the request under way is told, also when others wait behind it.
+
+        uvicorn tells the last that came, and the answer to an earlier one breaks on the connection.
+        """
+        if self.running is not None and not self.running.response_complete:
+            self.running.disconnected = True
+            self.running.message_event.set()
+        super().connection_lost(exc)
+
     def close_if_slow(self) -> None:
         """Cut a client off whose headers, or beacon, did not come in time."""
         if self.waiting_since is None and self._is_unguarded():
@@ -129,6 +140,10 @@ class BeaconProtocol(HttpToolsProtocol):
         """Cut a client off that still sends: the server ends."""
         if self.waiting_since is not None or getattr(self.cycle, "more_body", False):
             self.transport.close()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self.running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _is_unguarded(self) -> bool:
         """Whether bytes came after an answer that begin no request.

@@ -351,6 +351,11 @@ def test_parse_of_an_event_reads_its_id_name_and_props() -> None:
     assert event.props == {"plan": "2-bed", "floor": 7, "seen": True, "note": None}
 
 
+def test_parse_of_an_event_leaves_nul_out_of_its_props() -> None:
+    event = one(**EVENT, props={"a\x00b": "c\x00d", "floor": 7})
+    assert event.props == {"ab": "cd", "floor": 7}
+
+
 def test_parse_of_an_event_with_numbers_out_of_range_keeps_what_it_says() -> None:
     event = one(**EVENT, props={"floor": 7}, age_ms=-5, consent=True)
     assert (event.event_id, event.name, event.props) == ("e-1", "brochure_download", {"floor": 7})
@@ -369,6 +374,9 @@ def test_parse_of_an_event_with_numbers_out_of_range_keeps_what_it_says() -> Non
         ({"props": {"plan": {"a": 1}}}, "props"),
         ({"props": {"plan": "x" * 501}}, "props"),
         ({"props": {"x" * 65: 1}}, "props"),
+        ({"props": {"floor": float("nan")}}, "props"),
+        ({"props": {"floor": float("-inf")}}, "props"),
+        ({"props": {"floor": 10**400}}, "props"),
         ({"props": {str(number): 1 for number in range(21)}}, "props"),
     ],
 )
