@@ -26,8 +26,6 @@
  * Works without tracker.js, with what an earlier page left in storage.
  */
 (() => {
-  "use strict";
-
   /**
    * What is remembered of a form.
    * @typedef {object} Entry
@@ -64,9 +62,6 @@
   const EMBEDS =
     ":is([data-tf-live],[data-tf-widget],[data-tf-popup],[data-tf-slider],[data-tf-sidetab]," +
     '[data-tf-popover]):not([data-tf-hidden*="visitor_id="])';
-  /** CSSOM, since a content security policy may forbid the attribute. Not displayed: none, by
-   * which programs know a honeypot; not visible, so that browsers fill nothing in. */
-  const UNSEEN = "position:fixed;visibility:hidden";
   /** After the first and the second try; the third is the last. */
   const PAUSES_MS = [1e3, 3e3, 0];
   /** A server that asks for more is not kept waiting for: the visitor is told. */
@@ -157,20 +152,15 @@
   const find = (form, name) =>
     controlsOf(form).find((control) => String(control.name).toLowerCase() == name.toLowerCase());
 
-  /**
-   * What the visitor filled in, where given in a part of the form only.
-   * @param {HTMLFormElement} form
-   * @param {Element} [part]
-   */
-  const contentOf = (form, part) =>
+  /** @param {HTMLFormElement} form */
+  const contentOf = (form) =>
     JSON.stringify(
       controlsOf(form)
         .filter(
           (control) =>
             !control.closest(OURS) &&
             !UNSTEADY.test(control.name) &&
-            !BUTTON.test(control.type) &&
-            part?.contains(control) != false,
+            !BUTTON.test(control.type),
         )
         .map((control) => [
           control.name,
@@ -184,30 +174,35 @@
 
   /**
    * The one element that holds our fields, of a name that no rule or script of a site counts.
-   * It stands before a closing row of buttons, which so remains the last child; elsewhere at
-   * the end, since among the steps of a form it would be taken for a step.
+   * It stands before the last control, mostly a button, or the row that this begins: so first
+   * and last children remain what they are, and the steps of a form stay side by side.
    * @param {HTMLFormElement} form
    */
   const makeBox = (form) => {
     const box = document.createElement(OURS);
-    box.style.cssText = UNSEEN;
-    const last = form.lastElementChild;
-    const closes =
-      last && getComputedStyle(last).display != "none" && contentOf(form, last) == "[]";
-    form.insertBefore(box, closes ? last : null);
+    // Not display: none, by which programs know a honeypot; by CSSOM, since a content security
+    // policy may forbid the attribute.
+    box.style.cssText = "position:fixed;visibility:hidden";
+    const last = controlsOf(form).filter((control) => form.contains(control)).pop();
+    /** @type {Element | null | undefined} */
+    let place = last?.closest("label") || last;
+    while (place?.matches("form *>:first-child")) place = place.parentElement;
+    if (place) place.before(box);
+    else form.append(box);
     return box;
   };
 
   /**
    * @param {HTMLFormElement} form
    * @param {string} name
+   * @param {string} tag
    */
-  const add = (form, name) => {
-    const input = document.createElement("input");
-    input.type = "hidden";
-    input.name = name;
-    (form.querySelector(OURS) || makeBox(form)).append(input);
-    return input;
+  const add = (form, name, tag) => {
+    const control = /** @type {Control} */ (document.createElement(tag));
+    control.setAttribute("type", "hidden");
+    control.name = name;
+    (form.querySelector(OURS) || makeBox(form)).append(control);
+    return control;
   };
 
   /**
@@ -226,7 +221,8 @@
     if (content != entry.content) entry.id = newId();
     entry.content = content;
 
-    if (!find(form, "honeypot")) add(form, "honeypot").type = "text";
+    // No input: a step may ask that none of its inputs is empty.
+    if (!find(form, "honeypot")) add(form, "honeypot", "textarea");
     const [visitor, session, state] = visit();
     return Object.entries({
       __visitor_id: visitor,
@@ -241,7 +237,7 @@
       const control = find(form, name);
       const ours = control?.closest(OURS);
       if (control && !ours && !/^__(?!consent)/.test(name)) return false;
-      if (value) (control || add(form, name)).value = value;
+      if (value) (control || add(form, name, "input")).value = value;
       else if (ours) control?.remove();
       // A site's own field may still hold what was put there before the visitor refused.
       else if (control && /_id|state/.test(name) && refused()) control.value = "";

@@ -254,7 +254,7 @@ def test_fields_when_page_is_still_loading_come_with_the_first_focus(
 def test_honeypot_when_added_is_out_of_sight_and_reach(page: Page, site: Site) -> None:
     open_settled(page, site)
     honeypot = page.locator("#lead [name=honeypot]")
-    assert honeypot.get_attribute("type") == "text"
+    assert honeypot.evaluate("control => control.type") == "textarea"
     assert honeypot.input_value() == ""
     assert not honeypot.is_visible()
     assert honeypot.evaluate("input => getComputedStyle(input).display") != "none"
