@@ -174,6 +174,20 @@ def test_form_when_the_site_prevents_the_submit_is_left_to_it(
     assert len(site.leads) == 2
 
 
+def test_form_when_the_site_takes_over_later_is_left_to_it(
+    page: Page, site: Site, endpoint: Endpoint
+) -> None:
+    open_ajax(page, site)
+    page.click("#send")
+    endpoint.wait(1)
+    page.evaluate("addEventListener('submit', event => event.preventDefault())")
+    page.fill("#lead [name=email]", "eve@example.com")
+    page.click("#send")
+    expect(page.locator("#lead [name=email]")).to_have_value("eve@example.com")
+    assert page.get_attribute("#lead", "aria-busy") is None
+    assert len(endpoint.posts) == 1
+
+
 def test_form_when_the_site_submits_it_after_a_while_is_posted_once(
     page: Page, site: Site, endpoint: Endpoint
 ) -> None:

@@ -127,7 +127,9 @@ def test_visitor_when_consent_is_withdrawn_is_taken_out(page: Page, site: Site) 
 
 def test_visitor_when_consent_is_given_later_is_told(page: Page, site: Site) -> None:
     open_known(page, site, "form-consent.html")
-    page.evaluate(f"document.querySelector('#accept').onclick = () => {{ {consent('1')} }}")
+    page.eval_on_selector(
+        "#accept", f"button => button.addEventListener('click', () => {{ {consent('1')} }})"
+    )
     page.click("#accept")
     page.wait_for_selector("#embed[data-tf-hidden='visitor_id=v1']", state="attached")
     page.click("#lead button")
