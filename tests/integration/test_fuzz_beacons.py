@@ -52,7 +52,7 @@ def mutated(draw: st.DrawFn) -> str:
     return json_object([*fields.items(), *strange])
 
 
-@fuzz(120)
+@fuzz(80)
 @given(sent=st.lists(mutated(), min_size=1, max_size=3), alone=st.booleans())
 def test_beacon_of_any_fields_is_stored_or_refused_whole(
     target: Target, *, sent: list[str], alone: bool
@@ -156,7 +156,7 @@ def expected(sent: Sequence[Sent]) -> tuple[dict[str, int], dict[str, int]]:
     )
 
 
-@fuzz(100)
+@fuzz(70)
 @given(group=groups())
 def test_batch_of_beacons_adds_the_rows_that_it_does_not_tell_as_dropped(
     target: Target, group: list[dict[str, Any]]

@@ -67,7 +67,7 @@ def assert_contact(target: Target, answer: httpx.Response, email: str, phone: st
 # --- JSON ---------------------------------------------------------------------
 
 
-@fuzz(120)
+@fuzz(80)
 @given(
     email=ADDRESSES, strange=st.lists(st.tuples(NAMES | TEXTS, JSON_TEXTS), max_size=6), last=TEXTS
 )
@@ -86,7 +86,7 @@ def test_json_lead_of_any_fields_is_stored_or_refused_whole(
         assert "idempotent-replayed" in answer.headers or row["Email"] == clean(email)
 
 
-@fuzz(60)
+@fuzz(50)
 @given(fields=st.dictionaries(TEXTS, JSON_TEXTS))
 def test_json_lead_with_fields_of_any_names_keeps_its_address(
     target: Target, fields: dict[str, str]
@@ -111,7 +111,7 @@ def test_lead_with_any_page_state_is_stored(
         assert_contact(target, answer, EMAIL)
 
 
-@fuzz(60)
+@fuzz(50)
 @given(body=JSON_TEXTS.filter(lambda text: text[0] != "["))
 def test_lead_of_any_json_is_refused(target: Target, body: str) -> None:
     assert send(target, body.encode(), JSON).status_code in (400, 422)
@@ -130,7 +130,7 @@ def urlencoded(pairs: Pairs, charset: str) -> bytes:
     ).encode()
 
 
-@fuzz(120)
+@fuzz(80)
 @given(pairs=PAIRS, charset=st.sampled_from(CHARSETS))
 def test_urlencoded_lead_of_any_fields_is_stored_with_its_address(
     target: Target, pairs: Pairs, charset: str
@@ -150,7 +150,7 @@ def multipart(pairs: Pairs, charset: str) -> bytes:
     return parts + END
 
 
-@fuzz(100)
+@fuzz(70)
 @given(pairs=PAIRS, charset=st.sampled_from(["utf-8", "latin-1", "koi8-u"]))
 def test_multipart_lead_of_any_fields_is_stored_or_refused_whole(
     target: Target, pairs: Pairs, charset: str
@@ -194,7 +194,7 @@ def odd_parts(draw: st.DrawFn) -> bytes:
     return body + draw(SEAMS)
 
 
-@fuzz(120)
+@fuzz(80)
 @given(odd=odd_parts(), first=st.booleans())
 def test_multipart_lead_of_odd_parts_is_stored_or_refused_whole(
     target: Target, *, odd: bytes, first: bool
@@ -204,7 +204,7 @@ def test_multipart_lead_of_odd_parts_is_stored_or_refused_whole(
     assert answer.status_code in (201, 400, 422)
 
 
-@fuzz(60)
+@fuzz(50)
 @given(body=st.binary(max_size=200), kind=st.sampled_from([JSON, URLENCODED, MULTIPART, ""]))
 def test_lead_of_any_bytes_is_refused(target: Target, body: bytes, kind: str) -> None:
     assert send(target, body, kind).status_code in (400, 422)
@@ -213,7 +213,7 @@ def test_lead_of_any_bytes_is_refused(target: Target, body: bytes, kind: str) ->
 # --- plain forms --------------------------------------------------------------
 
 
-@fuzz(60)
+@fuzz(50)
 @given(
     redirect=TEXTS
     | st.sampled_from(["//[", "http://[::1", "javascript:alert(1)", "/\\x.example", "https:///"]),

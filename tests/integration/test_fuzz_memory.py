@@ -76,7 +76,7 @@ def growth(target: Target, send: Callable[[int], None]) -> int:
 def test_memory_after_a_storm_of_large_bodies_is_as_before(target: Target) -> None:
     storm(target, 15)
     before = resident_bytes(target)
-    storm(target, 60)
+    storm(target, 50)
     assert resident_bytes(target) - before < BOUND_BYTES
 
 

@@ -105,7 +105,7 @@ NAMES = st.sampled_from(
 )
 
 
-@fuzz(200)
+@fuzz(120)
 @given(path=PATHS, headers=st.lists(st.tuples(NAMES, VALUES | ODD_VALUES), max_size=6))
 def test_request_with_any_header_values_is_answered_and_stored_whole_or_not(
     target: Target, path: str, headers: list[tuple[bytes, bytes]]
@@ -157,7 +157,7 @@ def test_body_that_is_compressed_is_refused(target: Target, path: str, kind: byt
 # --- lengths that lie -----------------------------------------------------------
 
 
-@fuzz(80)
+@fuzz(60)
 @given(path=PATHS, claimed=st.integers(0, 200) | st.integers(60_000, 70_000))
 def test_body_of_another_length_than_claimed_stores_what_came_whole_or_nothing(
     target: Target, path: str, claimed: int
@@ -253,5 +253,5 @@ def test_requests_in_one_burst_whose_sender_hangs_up_leave_no_error(tmp_path: Pa
         ]
         bursts.append(b"".join(requests).replace(b"Connection: close\r\n", b""))
     with fuzzing.target(tmp_path) as target:  # whose log is looked at when it has ended
-        for burst in bursts * 20:
+        for burst in bursts * 10:
             statuses(target.server, burst, hang_up=True)
