@@ -22,8 +22,8 @@
  *                   went; on the form: what to tell where that element is empty
  *
  * The form tells the page by the events propgauge:lead and propgauge:error, with lead_id and
- * status (0 where there was no answer) in their detail. Typeform embeds get the visitor id as a hidden field of theirs.
- * Works without tracker.js, with what an earlier page left in storage.
+ * status (0 where there was no answer) in their detail. Typeform embeds get the visitor id as a
+ * hidden field of theirs. Works without tracker.js, with what an earlier page left in storage.
  */
 (() => {
   /**
@@ -37,7 +37,10 @@
    * @property {(() => void)[]} undo takes back what shows how the last try went, newest first
    */
 
-  /** @typedef {HTMLInputElement & ArrayLike<HTMLOptionElement>} Control a list where it has options */
+  /**
+   * A list where it has options.
+   * @typedef {HTMLInputElement & ArrayLike<HTMLOptionElement>} Control
+   */
 
   // --- config ---------------------------------------------------------------
 
@@ -208,7 +211,8 @@
   /**
    * Brings the fields of a lead form up to date.
    * @param {HTMLFormElement} form
-   * @returns {[string, string | false | undefined][]} the fields set, and those taken away without a value
+   * @returns {[string, string | false | undefined][]} the fields set; without a value, those
+   *   taken away
    */
   const refresh = (form) => {
     if (!takes(form)) return [];
@@ -316,7 +320,8 @@
    * @param {any} problem
    */
   const failed = (form, problem) => {
-    const message = tell(form, "data-pg-error", "alert", problem?.detail || "Not sent. Please try again.");
+    const text = problem?.detail || "Not sent. Please try again.";
+    const message = tell(form, "data-pg-error", "alert", text);
     message.id = message.id || newId();
     /** @type {Control[]} */
     const blamed = (problem?.errors || [])
