@@ -40,14 +40,34 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class EventLogEntry:
+    """One request to a destination that keeps an event log: the exact body, and what came back.
+
+    `response_status` is None when no answer came. Secrets are taken out of `response_body`.
+    """
+
+    event_id: str
+    event_name: str
+    request_body: str
+    response_status: int | None = None
+    response_body: str = ""
+    trace_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one attempt ended: `response` is an excerpt, `retry_after_seconds` the target's wish."""
+    """How one attempt ended: `response` is an excerpt, `retry_after_seconds` the target's wish.
+
+    `error` of a delivered one names what it went without. `log` is to be kept in the batch that
+    keeps the attempt.
+    """
 
     verdict: Verdict
     status: int | None = None
     error: str = ""
     response: str = ""
     retry_after_seconds: float | None = None
+    log: tuple[EventLogEntry, ...] = ()
 
 
 BACKOFF_SECONDS = (5, 30, 120, 600, 1_800, 7_200, 21_600, 43_200, 86_400)
