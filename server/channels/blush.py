@@ -90,7 +90,7 @@ def parse(payload: Mapping[str, Any], roles: Mapping[str, str]) -> ResponseDraft
     """
     payload = redacted(payload)
     fields = list(_fields(payload))
-    given = [answer for name, value in fields for answer in _given(name, value)]
+    given = (answer for name, value in fields for answer in _given(name, value))
     draft = completed(_envelope(payload, fields), given, _hidden(fields), roles)
     if not (draft.answers or draft.contact_answers or draft.hidden):
         raise invalid_field("body", "holds no answer and no contact that we know how to read")

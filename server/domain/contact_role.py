@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 
 from server.domain.lead_fields import SYNONYMS, our_name
 
@@ -35,6 +36,7 @@ TITLES: Mapping[Role, tuple[str, ...]] = {
     Role.PHONE: (
         *("Contact number", "Cell", "Cell phone", "Cell phone number", "Telephone number"),
         *("Mobile phone", "Mobile phone number", "WhatsApp number", "Phone or WhatsApp number"),
+        *("Mobile WhatsApp", "Phone WhatsApp"),
         *("Téléphone", "Numéro de téléphone", "Teléfono", "Número de teléfono", "Celular"),
         *("Telefon", "Telefonnummer", "Handynummer", "Telefoonnummer"),
         *("Telefono", "Numero di telefono", "Telefone", "Número de telefone"),
@@ -61,11 +63,13 @@ TITLES: Mapping[Role, tuple[str, ...]] = {
 
 _FILLERS = (
     "what whats what's is your the a an my our and best please enter give provide share tell leave "
-    "us me you we to reach call send it at on for with can could should where which "
+    "us me you we i to reach call send it at on for with can could should may have confirm "
+    "where which "
     "thanks thank great ok hi hello so now "
     "quel quelle est votre vos ton ta le la les l de du et cual es su tu el y por favor "
     "wie lautet ist ihr ihre dein deine bitte und qual il tuo tua di e o seu sua wat je jouw uw"
 )
+_ASIDE = re.compile(r"\([^()]*\)")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -77,9 +81,11 @@ def _words(text: str) -> list[str]:
 _FILLER_WORDS = frozenset(_words(_FILLERS))
 
 
+@lru_cache(1_000)
 def _core(title: str) -> str:
-    """A title without accents, politeness and spaces: "phonenumber" of "Your phone number?"."""
-    return "".join(word for word in _words(title) if word not in _FILLER_WORDS)
+    """A title without asides, politeness, accents and spaces: of "Your phone (UK)?" "phone"."""
+    words = _words(_ASIDE.sub(" ", title))
+    return "".join(word for word in words if word not in _FILLER_WORDS)
 
 
 _ROLES_OF_NAMES: Mapping[str, Role] = {role.value: role for role in Role}

@@ -30,6 +30,9 @@ FULL_EVENT = "form_response"
 """The event type of a finished form; by the spec every other one is a partial response."""
 
 MAX_ANSWERS = 500
+MAX_READ = 10_000
+"""How many answers are looked at for contact data; a megabyte of them takes under a second."""
+
 MAX_EVENT_ID_CHARS = 128
 
 UNSET_HIDDEN = "xxxxx"
@@ -171,7 +174,7 @@ def completed(
     answers to a question one is kept, of all answers the first 500.
     """
     mapped = _fields_of_roles(roles)
-    told = [(answer, _clue(answer, mapped)) for answer in given if answer.answer]
+    told = [(answer, _clue(answer, mapped)) for answer in islice(given, MAX_READ) if answer.answer]
     claims = [_Claim(*clue, answer.answer) for answer, clue in told if clue]
     named = any(claim.role is Role.NAME for claim in claims)
     claims += _hidden_claims(hidden, mapped, named=named)

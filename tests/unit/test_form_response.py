@@ -16,6 +16,7 @@ from server.domain.errors import AppError, ErrorCode
 from server.domain.form_response import (
     MAX_ANSWERS,
     MAX_EVENT_ID_CHARS,
+    MAX_READ,
     GivenAnswer,
     QuestionAnswer,
     ResponseDraft,
@@ -206,7 +207,9 @@ def test_role_of_a_name_is_told_by_form_synonyms(role: Role | None, name: str) -
         (Role.EMAIL, "Great! Which *email* can we reach you at?"),
         (Role.EMAIL, "Quelle est votre adresse e-mail ?"),
         (Role.EMAIL, "البريد الإلكتروني"),
+        (Role.EMAIL, "Email address (we never share it)"),
         (Role.PHONE, "And your WhatsApp number, please"),
+        (Role.PHONE, "Mobile/WhatsApp"),
         (Role.PHONE, "¿Cuál es tu número de teléfono?"),
         (Role.FIRST_NAME, "What is your first name?"),
         (Role.FIRST_NAME, "PRENOM"),
@@ -217,7 +220,9 @@ def test_role_of_a_name_is_told_by_form_synonyms(role: Role | None, name: str) -
         (None, "Their first name"),
         (None, "Name of your agent"),
         (None, "Email or phone?"),
-        (None, "May we email you?"),
+        (None, "Company phone"),
+        (None, "(email)"),
+        (None, "Where should we email the brochure?"),
         (None, "What is your"),
         (None, ""),
         (None, "name" + " " * MAX_TITLE_CHARS),
@@ -276,6 +281,12 @@ def test_answers_beyond_the_limit_are_left_out_and_contact_data_after_them_is_fo
     assert len(draft.answers) == MAX_ANSWERS
     assert draft.answers[-1].question == f"Question {MAX_ANSWERS - 1}?"
     assert draft.email == EMAIL
+
+
+def test_answers_beyond_what_is_looked_at_are_left_alone() -> None:
+    many = [given("Question?", "yes")] * MAX_READ
+    draft = draft_of(*many, given("Email", EMAIL))
+    assert (len(draft.answers), draft.email) == (1, "")
 
 
 @pytest.mark.parametrize(
