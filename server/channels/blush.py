@@ -163,7 +163,8 @@ def _flat(name: str, value: Any) -> GivenAnswer:
     return GivenAnswer(question, _text(value), _KINDS.get(type(value), "text"), (name, question))
 
 
-def _listed(item: Mapping[str, Any]) -> GivenAnswer:
+def _listed(fields: Mapping[str, Any]) -> GivenAnswer:
+    item = {squeeze(name): value for name, value in fields.items()}
     question = question_of(_first_text(item, _QUESTION_KEYS))
     value = next((item[key] for key in _ANSWER_KEYS if item.get(key) not in (None, "")), None)
     kind = text_of(item.get("type"))

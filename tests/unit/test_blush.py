@@ -163,6 +163,7 @@ def test_person_is_told_by_the_usual_keys(
     [
         ({"question": "Your e-mail", "answer": EMAIL}, {}),
         ({"key": "email", "value": EMAIL}, {}),
+        ({"Question": "E-mail", "Answer": EMAIL}, {}),
         ({"label": "Where to?", "type": "email", "value": EMAIL}, {}),
         ({"label": "Where to?", "id": "q9", "value": EMAIL}, {"email": "q9"}),
         ({"label": "Write  where?", "value": EMAIL}, {"email": "Write where?"}),
