@@ -14,7 +14,14 @@ from server.form_ai.prompt import Prompt
 MAX_TEMPERATURE = 2.0
 NO_TEMPERATURE = "none"
 
-TROUBLES = frozenset({FailureKind.MODEL_GONE, FailureKind.UNAUTHORIZED, FailureKind.QUOTA})
+TROUBLES = frozenset(
+    {
+        FailureKind.MODEL_GONE,
+        FailureKind.UNAUTHORIZED,
+        FailureKind.QUOTA,
+        FailureKind.REJECTED,  # a model that takes no temperature, for one
+    }
+)
 """Kinds that do not pass by themselves: somebody must do something."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
@@ -114,5 +121,6 @@ class Chain:
         return scores
 
     def _remember(self, failure: FormAiError) -> None:
+        """Keeps a copy: the trace of the one that was raised holds on to the prompt."""
         if failure.kind in TROUBLES:
-            self._troubles[failure.model] = failure
+            self._troubles[failure.model] = FormAiError(failure.kind, failure.model)

@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator
 
-MAX_RAW_CHARS = 20_000
-"""Of a text as it came: ten times what a model gets to see, so that work is bounded."""
+MAX_RAW_CHARS = 8_000
+"""Of a text as it came: four times what a model gets to see, so that work is bounded."""
 
 MIN_NAME_CHARS = 2
 MIN_NAME_PART_CHARS = 3

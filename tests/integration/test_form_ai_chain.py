@@ -150,12 +150,13 @@ async def test_chain_without_any_key_fails_as_not_configured() -> None:
     assert chain.troubles() == ()
 
 
-@pytest.mark.parametrize("answer", ["model_gone", "bad_key", "quota"])
+@pytest.mark.parametrize("answer", ["model_gone", "bad_key", "quota", "bad_request"])
 async def test_troubles_after_a_lasting_failure_name_the_model(world: World, answer: str) -> None:
     world.gemini.answer_with(answer)
     await world.chain.score(PROMPT)
     (trouble,) = world.chain.troubles()
     assert trouble.model == ModelSpec("gemini", "gemini-2.0-flash", 0.0)
+    assert trouble.__traceback__ is None
 
 
 @pytest.mark.parametrize("answer", ["overloaded", "rate_limited", "reset", "prose", "blocked"])
