@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
+import httpx
+import httpx2
 import pytest
+from openai import APITimeoutError
 
+from server.config import ROOT
 from server.domain.form_scores import SCHEMA
 from server.form_ai import Access, connect
+from server.form_ai import gemini as gemini_module
+from server.form_ai import openai as openai_module
 from server.form_ai.contract import FailureKind, FormAiError, ModelSpec, Provider
 from server.form_ai.gemini import Gemini
 from server.form_ai.openai import OpenAi
@@ -122,8 +131,9 @@ async def test_score_sends_the_temperature_of_the_model_or_none(
 
 async def test_gemini_is_sent_the_schema_as_it_is(gemini: Side) -> None:
     await gemini.provider().score(gemini.model, PROMPT)
-    config = gemini.server.requests[0].body["generationConfig"]
-    assert config == {
+    body = gemini.server.requests[0].body
+    assert set(body) == {"contents", "systemInstruction", "generationConfig"}
+    assert body["generationConfig"] == {
         "temperature": 0,
         "maxOutputTokens": 8192,
         "responseMimeType": "application/json",
@@ -257,6 +267,16 @@ async def test_score_of_a_server_that_hangs_ends_in_time(side: Side) -> None:
     assert len(side.server.requests) == 1
 
 
+@pytest.mark.parametrize("module", [gemini_module, openai_module])
+async def test_failure_of_an_sdk_that_gives_up_first_is_a_timeout(module: ModuleType) -> None:
+    """Our own limit comes first, so the wire cannot show it."""
+    given_up = {
+        gemini_module: httpx.ReadTimeout(""),
+        openai_module: APITimeoutError(httpx2.Request("POST", "https://api.example.com")),
+    }[module]
+    assert module._kind_of(given_up) is FailureKind.TIMEOUT
+
+
 async def test_score_of_a_slow_answer_waits_for_it(side: Side) -> None:
     side.server.delay_seconds = 0.3
     scores = await side.provider().score(side.model, PROMPT)
@@ -388,6 +408,15 @@ async def test_connect_opens_the_providers_that_have_a_key() -> None:
         await providers["openai"].score(ModelSpec("openai", "gpt-4o"), PROMPT)
         await providers["openai"].close()
         assert server.models == ["gpt-4o"]
+
+
+def test_form_ai_without_a_key_imports_no_sdk() -> None:
+    program = (
+        "import sys; from server.form_ai import Access, chain, connect; "
+        "connect({'gemini': Access(''), 'openai': Access('')}); "
+        "sys.exit(bool({'openai', 'google.genai'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 
 
 def test_access_in_a_log_shows_no_key() -> None:
