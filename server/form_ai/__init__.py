@@ -16,7 +16,7 @@ class Access:
     base_url: str = ""
 
 
-# An SDK takes seconds and 30 MB to import: only those are that have a key.
+# An SDK takes 30 MB and half a second or more to import: only those are that have a key.
 
 
 def _gemini(access: Access) -> Provider:

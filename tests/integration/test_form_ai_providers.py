@@ -118,6 +118,15 @@ async def test_score_sends_instruction_and_form_in_turns_of_their_own(side: Side
     assert ANSWER not in request.system
 
 
+async def test_score_sends_no_contact_data_and_no_name(side: Side) -> None:
+    told = "I am Ana Example: ana@example.com, +44 20 7946 0123, https://ana:pw@example.com/"
+    prompt = build("For Ana", [("Ana, anything else?", told)], ["Ana", "Example"])
+    await side.provider().score(side.model, prompt)
+    raw = side.server.requests[0].raw.lower()
+    assert [word for word in (b"ana ", b"ana,", b"example", b"7946", b"pw@") if word in raw] == []
+    assert b"[e-mail], [phone], [link]" in raw
+
+
 @pytest.mark.parametrize("temperature", [0.0, 0.7, None])
 async def test_score_sends_the_temperature_of_the_model_or_none(
     side: Side, temperature: float | None
