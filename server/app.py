@@ -17,15 +17,19 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.config import ROOT, Config
-from server.destinations import Destination, make_webhook
+from server.destinations import Destination, make_webhook, meta_capi
 from server.destinations.egress import Answer, Egress
 from server.destinations.make_webhook import MakeWebhook, WebhookTarget
+from server.destinations.meta_capi import MetaCapi, MetaTarget
 from server.domain import clock, timezone, user_agent
 from server.domain.delivery import Delivery, Outcome
 from server.domain.directory import FIRST_CLIENT, Client, origin_of
 from server.domain.errors import AppError
 from server.domain.ids import ClientId
+from server.domain.qualification import LeadScoringConfig
 from server.domain.visitor import NetworkKind
+from server.form_ai import Access, connect
+from server.form_ai.chain import Chain
 from server.geo import AddressBook
 from server.store import directory as directory_store
 from server.store import scripts as script_store
@@ -35,7 +39,13 @@ from server.store.migrate import migrate
 from server.store.vault import Vault
 from server.usecases.capture_lead import LeadCapture
 from server.usecases.deliver_outbox import Clocks, OutboxWorker
+from server.usecases.fire_event import EventFiring
+from server.usecases.predict import Predictions
+from server.usecases.receive_response import SCORE_JOB, ResponseIntake
 from server.usecases.record_beacons import BeaconRecorder
+from server.usecases.run_jobs import JobWorker
+from server.usecases.score_response import ResponseScoring
+from server.usecases.score_response import parse as parse_response
 from server.usecases.site_directory import REFRESH_SECONDS, SiteDirectory
 from server.web import builds, lead, leads, pages, problems, snippets
 from server.web import demo as demo_site
@@ -44,6 +54,7 @@ from server.web.docs import ApiReference
 from server.web.lead import LeadEndpoint
 from server.web.lead_intake import LeadIntake
 from server.web.leads import LeadsEndpoint
+from server.web.leadscoring import LeadScoringEndpoints, ScoringParts
 from server.web.metrics import Metrics
 from server.web.operations import Operations
 from server.web.peers import PeerReader
@@ -88,7 +99,16 @@ def first_client(config: Config) -> Client:
         DEMO_CLIENT,
         make_webhook_url=config.make_webhook_url or demo_webhook(config),
         make_webhook_secret=config.make_webhook_secret,
+        scoring=LeadScoringConfig(typeform_secret=config.typeform_secret),
     )
+
+
+def accesses(config: Config) -> dict[str, Access]:
+    """How the model providers are reached."""
+    return {
+        "gemini": Access(config.gemini_api_key, config.gemini_base_url),
+        "openai": Access(config.openai_api_key, config.openai_base_url),
+    }
 
 
 class EgressWithDemo(Egress):
@@ -123,16 +143,16 @@ class Propgauge:
             {NetworkKind.VPN: config.vpn_ranges, NetworkKind.HOSTING: config.hosting_ranges},
         )
         self.metrics = Metrics()
+        vault = Vault(config.secret_key)
         self.directory = SiteDirectory(
-            store, Vault(config.secret_key), first_client(config), origin_of(config.public_url)
+            store, vault, first_client(config), origin_of(config.public_url)
         )
         self.recorder = BeaconRecorder(store)
         self.egress = EgressWithDemo(
             allow_private=config.allow_private_targets, demo_url=demo_webhook(config)
         )
-        self.worker = OutboxWorker(
-            store, self._destinations(), Clocks(clock.now), self._count_attempt
-        )
+        destinations = self._destinations()
+        self.worker = OutboxWorker(store, destinations, Clocks(clock.now), self._count_attempt)
         peers = PeerReader(config.trusted_proxies, self.addresses)
         self.track = TrackEndpoint(self.recorder, self.directory, peers, self.metrics, clock.now)
         self.track.also_at(config.track_path)
@@ -143,12 +163,57 @@ class Propgauge:
         intake = LeadIntake(self.directory, peers, limiter, clock.now)
         self.lead = LeadEndpoint(capture, self.directory, intake, self.metrics)
         self.leads = LeadsEndpoint(store, capture, intake, self.metrics)
+        self.chain = Chain(connect(accesses(config)), config.form_ai_models)
+        scoring = ResponseScoring(
+            store,
+            self.chain,
+            config.form_ai_models,
+            self.directory.client,
+            clock.now,
+            self.worker.wake,
+        )
+        self.jobs = JobWorker(store, {SCORE_JOB: scoring.run}, clock.now)
+        parts = ScoringParts(
+            store,
+            vault,
+            ResponseIntake(store, self._wake),
+            Predictions(store, scoring, self._wake),
+            EventFiring(store, destinations[meta_capi.NAME], parse_response, clock.now),
+        )
+        self.leadscoring = LeadScoringEndpoints(
+            parts,
+            self.directory,
+            intake,
+            self.metrics,
+            clock.now,
+            allow_unsigned=config.allow_unsigned_webhooks,
+        )
         self.stop_by: float | None = None
         """When, by the loop's clock, `stop` should be through with deliveries."""
         self._refreshing: asyncio.Task[None] | None = None
 
     def _destinations(self) -> dict[str, Destination]:
-        return {make_webhook.NAME: MakeWebhook(self.egress, self._webhook_target)}
+        return {
+            make_webhook.NAME: MakeWebhook(self.egress, self._webhook_target),
+            meta_capi.NAME: MetaCapi(self.egress, self._meta_target),
+        }
+
+    def _meta_target(self, client_id: ClientId) -> MetaTarget | None:
+        scoring = self.directory.client(client_id).scoring
+        if not scoring.reports_to_meta:
+            return None
+        return MetaTarget(
+            scoring.pixel_id,
+            scoring.capi_token,
+            self.config.meta_graph_url,
+            scoring.test_event_code,
+            scoring.limited_data_use,
+            scoring.app_secret,
+        )
+
+    def _wake(self) -> None:
+        self.worker.wake()
+        self.jobs.wake()
 
     def _webhook_target(self, client_id: ClientId) -> WebhookTarget | None:
         client = self.directory.client(client_id)
@@ -169,13 +234,18 @@ class Propgauge:
         """Begin background work."""
         _warm_up()
         self.worker.start()
+        self.jobs.start()
         self._refreshing = asyncio.get_running_loop().create_task(self._refresh_forever())
 
     async def stop(self) -> None:
         """End background work, finish what was accepted, close everything."""
         if self._refreshing is not None:
             self._refreshing.cancel()
-        await asyncio.gather(self.recorder.close(), self.worker.stop(self._drain_seconds()))
+        seconds = self._drain_seconds()
+        await asyncio.gather(
+            self.recorder.close(), self.jobs.stop(seconds), self.worker.stop(seconds)
+        )
+        await self.chain.close()
         await self.egress.close()
         await self.store.close()
         self.addresses.close()
@@ -224,6 +294,7 @@ class Propgauge:
         routes: list[BaseRoute] = [
             Route(lead.PATH, self.lead.post, methods=["POST"]),
             Route(lead.PATH, self.lead.options, methods=["OPTIONS"]),
+            *self.leadscoring.routes(),
             Route(leads.PATH, self.leads.get, methods=["GET"]),
             Route(leads.PATH, self.leads.post, methods=["POST"]),
             Route(pages.THANK_YOU_PATH, pages.thank_you),

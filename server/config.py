@@ -21,6 +21,9 @@ from urllib.parse import urlsplit
 import maxminddb
 from dotenv.parser import parse_stream
 
+from server.form_ai.catalogue import DEFAULT_MODELS
+from server.form_ai.chain import parse_models
+from server.form_ai.contract import ModelSpec
 from server.geo import read_ranges
 
 CONFIG_FILE = "wrangler-alike.toml"
@@ -101,6 +104,14 @@ class Config:
     network_db: Path | None
     vpn_ranges: Path | None
     hosting_ranges: Path | None
+    typeform_secret: str
+    allow_unsigned_webhooks: bool
+    form_ai_models: tuple[ModelSpec, ...]
+    gemini_api_key: str
+    gemini_base_url: str
+    openai_api_key: str
+    openai_base_url: str
+    meta_graph_url: str
     require_api_key: bool
     rate_limit: Mapping[str, int]
     demo: bool
@@ -123,7 +134,14 @@ class Config:
 
     def secret_values(self) -> tuple[str, ...]:
         """Texts that must never be logged."""
-        values = (self.make_webhook_url, self.make_webhook_secret, self.secret_key)
+        values = (
+            self.make_webhook_url,
+            self.make_webhook_secret,
+            self.secret_key,
+            self.typeform_secret,
+            self.gemini_api_key,
+            self.openai_api_key,
+        )
         return tuple(value for value in values if value)
 
 
@@ -291,6 +309,39 @@ SETTINGS: tuple[Setting, ...] = (
         signing_secret,
         "Signs client 1's webhooks (Standard Webhooks, `whsec_…` or any text).",
         secret=True,
+    ),
+    Setting(
+        "TYPEFORM_SECRET",
+        "",
+        str,
+        "Secret of client 1's Typeform webhooks.",
+        secret=True,
+    ),
+    Setting(
+        "ALLOW_UNSIGNED_WEBHOOKS",
+        "off",
+        _switch,
+        "`on` takes form responses of clients without a secret unsigned.",
+    ),
+    Setting(
+        "FORM_AI_MODELS",
+        DEFAULT_MODELS,
+        parse_models,
+        "Models that score responses, in this order: `provider:model[@temperature]`, by comma.",
+    ),
+    Setting("GEMINI_API_KEY", "", str, "Key of Google's Gemini API.", secret=True),
+    Setting(
+        "GEMINI_BASE_URL", "", _base_url, "Address of the Gemini API, where it is not Google's."
+    ),
+    Setting("OPENAI_API_KEY", "", str, "Key of the OpenAI API.", secret=True),
+    Setting(
+        "OPENAI_BASE_URL", "", _base_url, "Address of the OpenAI API, where it is not OpenAI's."
+    ),
+    Setting(
+        "META_GRAPH_URL",
+        "https://graph.facebook.com/v26.0",
+        _base_url,
+        "Address of Meta's Graph API, with its version.",
     ),
     Setting(
         "SECRET_KEY",

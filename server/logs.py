@@ -66,5 +66,5 @@ def configure(level: str, secrets: Iterable[str]) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     # The first two log addresses, and headers as they come; the last one each step of its start.
-    for name in ("httpx", "httpcore", "uvicorn.error"):
+    for name in ("httpx", "httpcore", "httpx2", "httpcore2", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -23,7 +23,8 @@
  *
  * The form tells the page by the events propgauge:lead and propgauge:error, with lead_id and
  * status (0 where there was no answer) in their detail. Typeform embeds get the visitor id as a
- * hidden field of theirs. Works without tracker.js, with what an earlier page left in storage.
+ * hidden field of theirs; once one is sent, the document hears of propgauge:conversion, whose
+ * detail has the ids that a browser's pixel may share with the server's events. Works without tracker.js, with what an earlier page left in storage.
  */
 (() => {
   /**
@@ -458,6 +459,13 @@
   // Sites that read the fields in a click handler see no submit.
   on("click", touched);
   on("focusin", touched);
+  // What Typeform's embed says to the page around it.
+  on("message", ({ data: { type, formId, responseId } }) => {
+    if (type != "form-submit") return;
+    const id = ":" + formId + ":" + responseId;
+    const detail = { Lead: "lead" + id, SubmitApplication: "submitapplication" + id };
+    document.dispatchEvent(new CustomEvent("propgauge:conversion", { detail }));
+  });
   on("pageshow", ({ persisted }) => {
     if (persisted) each((form) => delete entryOf(form).content);
   });

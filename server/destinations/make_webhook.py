@@ -74,6 +74,24 @@ LEAD_KEYS = frozenset(
 )
 """Keys that say what propgauge knows; no field of a form may pass for one of them."""
 
+RESPONSE_KEYS = frozenset(
+    {
+        "form_id",
+        "form_token",
+        "rotator",
+        "p_fin_model",
+        "p_show_model",
+        "p_sql_model",
+        "form_ai_model",
+        "scheduling_commitment",
+        "emotional_urgency",
+        "personal_responsibility",
+        "financial_stability",
+        "investment_readiness",
+    }
+)
+"""Keys that a scored form adds; kept from the fields of every lead."""
+
 SCORE_PREFIXES = ("engagement_", "suspicion_")
 """Scores, and each factor's value and points: kept from forms whatever the factor is called."""
 
@@ -97,9 +115,9 @@ def payload(lead: Lead) -> dict[str, object]:
     return {**known, **_extras(lead.draft.extra)}
 
 
-def body_of(lead: Lead) -> str:
-    """The payload as compact JSON that any UTF-8 reader takes."""
-    return _without_lone_surrogates(_json(payload(lead)))
+def body_of(lead: Lead, more: Mapping[str, object] | None = None) -> str:
+    """The payload, and more of ours, as compact JSON that any UTF-8 reader takes."""
+    return _without_lone_surrogates(_json({**payload(lead), **(more or {})}))
 
 
 def _contact(lead: Lead) -> dict[str, object]:
@@ -182,7 +200,7 @@ def _extras(extra: Mapping[str, Any]) -> dict[str, object]:
 
 def _extra_key(field_name: str) -> str:
     key = _NOT_SNAKE.sub("_", _WORD_STARTS.sub("_", field_name).lower()).strip("_")
-    if not key or key in LEAD_KEYS or key.startswith(SCORE_PREFIXES):
+    if not key or key in LEAD_KEYS | RESPONSE_KEYS or key.startswith(SCORE_PREFIXES):
         return f"extra_{key}".rstrip("_")
     return key
 

@@ -29,7 +29,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event on its way to one destination; `delivery_id` never changes over retries."""
+    """One event on its way to one destination; `delivery_id` never changes over retries.
+
+    `event_name` and `email` tell whose result a conversion event belongs to.
+    """
 
     delivery_id: DeliveryId
     client_id: ClientId
@@ -37,6 +40,8 @@ class Delivery:
     lead_id: str
     payload: str
     attempts: int = 0
+    event_name: str = ""
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)

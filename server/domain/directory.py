@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from server.domain.field_mapping import FieldMapping
 from server.domain.ids import ClientId
+from server.domain.qualification import LeadScoringConfig
 
 FIRST_CLIENT = ClientId(1)
 KEY_PREFIX = "pg_"
@@ -31,13 +32,17 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A customer. `default_region` (ISO 3166) reads phone numbers without a country code."""
+    """A customer. `default_region` (ISO 3166) reads phone numbers without a country code.
+
+    `scoring` are its settings for scored responses, secrets in clear.
+    """
 
     client_id: ClientId
     name: str
     default_region: str | None = None
     make_webhook_url: str = ""
     make_webhook_secret: str = ""
+    scoring: LeadScoringConfig = field(default_factory=LeadScoringConfig, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from pydantic import ValidationError
 
 from server.domain.clock import to_text
 from server.domain.directory import ApiKey, Client, Scope, Site
 from server.domain.field_mapping import FieldMapping
 from server.domain.ids import ClientId
+from server.domain.qualification import LeadScoringConfig
 from server.store.contract import Row, Statement, Store
 from server.store.vault import Vault
 
+logger = logging.getLogger(__name__)
+
+_ENCRYPTED = ("capi_token", "app_secret")
+"""Secrets inside the settings; Typeform's has a column of its own."""
+
 _CLIENTS = """
-SELECT id, name, default_region, make_webhook_url, make_webhook_secret FROM clients ORDER BY id"""
+SELECT id, name, default_region, make_webhook_url, make_webhook_secret, typeform_secret,
+  lead_scoring_config FROM clients ORDER BY id"""
+
+_SAVE_SCORING = """
+UPDATE clients SET lead_scoring_config = ?, typeform_secret = ? WHERE id = ?"""
 
 _SITES = "SELECT site_key, client_id, name, allowed_origins FROM sites ORDER BY site_key"
 
@@ -100,6 +113,17 @@ async def add_client(store: Store, vault: Vault, client: Client, now: datetime) 
     return ClientId(result.rows[0]["id"])
 
 
+async def save_scoring(
+    store: Store, vault: Vault, client_id: ClientId, config: LeadScoringConfig
+) -> bool:
+    """Store a client's settings, the secrets encrypted; False when there is no such client."""
+    stored = config.model_dump(mode="json", exclude={"typeform_secret"})
+    stored |= {name: vault.encrypt(stored[name]) for name in _ENCRYPTED}
+    args = (json.dumps(stored), vault.encrypt(config.typeform_secret) or None, client_id)
+    (result,) = await store.write([Statement(_SAVE_SCORING, args)])
+    return result.changes > 0
+
+
 async def add_site(store: Store, site: Site, now: datetime) -> None:
     """Store a site; raises ConstraintError for a taken key or an unknown client."""
     origins = json.dumps(sorted(site.allowed_origins))
@@ -134,7 +158,20 @@ def _client(row: Row, vault: Vault) -> Client:
         row["default_region"],
         vault.decrypt(row["make_webhook_url"] or ""),
         vault.decrypt(row["make_webhook_secret"] or ""),
+        _scoring(row, vault),
     )
+
+
+def _scoring(row: Row, vault: Vault) -> LeadScoringConfig:
+    """A client's settings; ones that a later version wrote must not stop everybody's leads."""
+    stored = json.loads(row["lead_scoring_config"])
+    secrets = {name: vault.decrypt(stored.get(name, "")) for name in _ENCRYPTED}
+    secrets["typeform_secret"] = vault.decrypt(row["typeform_secret"] or "")
+    try:
+        return LeadScoringConfig.model_validate({**stored, **secrets})
+    except ValidationError:
+        logger.exception("client %s: lead scoring settings cannot be read", row["id"])
+        return LeadScoringConfig()
 
 
 def _site(row: Row) -> Site:

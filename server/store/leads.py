@@ -81,16 +81,69 @@ SELECT PublicId, IdempotencyHash, EngagementScore, EngagementLabel, RecommendedA
   SuspicionScore, SuspicionLabel, SuspicionSignals
 FROM Leads WHERE ClientId = ? AND IdempotencyKey = ? AND CreatedAt >= ?"""
 
+_CONTACT_COLUMNS = (
+    "Name",
+    "FirstName",
+    "LastName",
+    "Email",
+    "Phone",
+    "PhoneE164",
+    "Project",
+    "PageUrl",
+    "Referrer",
+    "Country",
+    "UtmSource",
+    "UtmMedium",
+    "UtmCampaign",
+    "UtmTerm",
+    "UtmContent",
+    "ClickIds",
+    "Extra",
+    "VisitorId",
+    "Consent",
+)
+"""What a later response of the same form may complete or correct."""
+
+_ENGAGEMENT_COLUMNS = (
+    "LeadSource",
+    "SessionId",
+    "EngagementScore",
+    "EngagementLabel",
+    "PagesVisited",
+    "SessionDuration",
+    "ReturnVisits",
+    "VpnSuspected",
+    "EngagementFactors",
+    "RecommendedAction",
+    "MatchKind",
+)
+"""What counts as of the last response that was tied to a visit."""
+
+_JUDGED_COLUMNS = ("SuspicionScore", "SuspicionLabel", "SuspicionSignals", "UpdatedAt")
+
+_COMPLETE = " ON CONFLICT (PublicId) DO UPDATE SET " + ", ".join(
+    [
+        *(f"{name} = COALESCE(excluded.{name}, {name})" for name in _CONTACT_COLUMNS),
+        *(
+            f"{name} = CASE WHEN excluded.MatchKind <> 'none' THEN excluded.{name} ELSE {name} END"
+            for name in _ENGAGEMENT_COLUMNS
+        ),
+        *(f"{name} = excluded.{name}" for name in _JUDGED_COLUMNS),
+    ]
+)
+
 # ?1 client, ?2 a day ago, ?3 e-mail, ?4 phone as E.164, ?5 phone as given, ?6 message hash,
-# ?7 address, ?8 five minutes ago.
+# ?7 address, ?8 five minutes ago, ?9 the lead itself where it stands already.
 _HISTORY = """
 SELECT
-  (SELECT COUNT(*) FROM Leads WHERE ClientId = ?1 AND CreatedAt >= ?2 AND Id IN (
+  (SELECT COUNT(*) FROM Leads WHERE ClientId = ?1 AND CreatedAt >= ?2 AND PublicId <> ?9
+    AND Id IN (
     SELECT Id FROM Leads WHERE ClientId = ?1 AND Email = ?3
     UNION SELECT Id FROM Leads WHERE ClientId = ?1 AND PhoneE164 = ?4
     UNION SELECT Id FROM Leads WHERE ClientId = ?1 AND Phone = ?5)) AS duplicates,
   (SELECT COUNT(*) FROM Leads WHERE ClientId = ?1 AND MessageHash = ?6 AND CreatedAt >= ?2
-    AND NOT COALESCE(Email = ?3, 0) AND NOT COALESCE(Phone = ?5, 0)) AS same_message,
+    AND PublicId <> ?9 AND NOT COALESCE(Email = ?3, 0)
+    AND NOT COALESCE(Phone = ?5, 0)) AS same_message,
   (SELECT COUNT(*) FROM Leads WHERE ClientId = ?1 AND Ip = ?7
     AND CreatedAt >= ?8) AS from_address"""
 
@@ -128,10 +181,7 @@ def lead_batch(lead: Lead) -> list[Statement]:
     A lead with a taken idempotency key breaks a constraint, and so its whole batch; a key
     older than 7 days is free again, but for a platform's own id of the lead.
     """
-    values = _lead_values(lead)
-    names = ", ".join(values)
-    marks = ", ".join("?" * len(values))
-    insert = Statement(f"INSERT INTO Leads ({names}) VALUES ({marks})", tuple(values.values()))
+    insert = _insert(lead)
     if lead.idempotency_key is None:
         return [insert]
     return [
@@ -141,6 +191,18 @@ def lead_batch(lead: Lead) -> list[Statement]:
         ),
         insert,
     ]
+
+
+def completing_statement(lead: Lead) -> Statement:
+    """Store a lead, or complete the one of the same id with what a later response tells."""
+    return _insert(lead, _COMPLETE)
+
+
+def _insert(lead: Lead, otherwise: str = "") -> Statement:
+    values = _lead_values(lead)
+    names, marks = ", ".join(values), ", ".join("?" * len(values))
+    sql = f"INSERT INTO Leads ({names}) VALUES ({marks})"
+    return Statement(sql + otherwise, tuple(values.values()))
 
 
 async def lead_of_key(
@@ -164,21 +226,33 @@ async def lead_of_key(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Enquirer:
+    """Who sends a lead, as far as earlier leads can tell; `lead_id` where it stands already."""
+
+    draft: LeadDraft
+    e164: str
+    ip: str
+    lead_id: str = ""
+
+
 async def contact_history(
-    store: Store, client_id: ClientId, draft: LeadDraft, e164: str, ip: str, now: datetime
+    store: Store, client_id: ClientId, enquirer: Enquirer, now: datetime
 ) -> ContactHistory:
-    """Count what came before this lead."""
+    """Count what came before this lead, itself left out."""
+    draft = enquirer.draft
     rows = await store.query(
         _HISTORY,
         (
             client_id,
             to_text(now - DUPLICATE_WINDOW),
             draft.email or None,
-            e164 or None,
+            enquirer.e164 or None,
             draft.phone or None,
             message_hash(draft.message),
-            ip,
+            enquirer.ip,
             to_text(now - VELOCITY_WINDOW),
+            enquirer.lead_id,
         ),
     )
     row = rows[0]

@@ -6,16 +6,52 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from server.domain.clock import to_text
 from server.domain.delivery import Delivery, DeliveryState, Outcome, Verdict
 from server.domain.ids import ClientId, DeliveryId
+from server.store import scoring_results
 from server.store.contract import Row, Statement, Store
 
 _INSERT = """
 INSERT INTO deliveries
-  (delivery_id, client_id, destination, lead_id, payload, state, created_at, due_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+  (delivery_id, client_id, destination, lead_id, payload, state, created_at, due_at, event_name,
+   email)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+_INSERT_ONCE = _INSERT + " ON CONFLICT (delivery_id) DO NOTHING"
+
+_INSERT_OR_HOLD = (
+    _INSERT
+    + """
+ON CONFLICT (delivery_id) DO UPDATE SET payload = excluded.payload, due_at = excluded.due_at
+WHERE state IN ('pending', 'not_configured') AND attempts = 0 AND leased_until IS NULL"""
+)
+
+_TAKE_NOW = (
+    _INSERT
+    + """
+ON CONFLICT (delivery_id) DO UPDATE SET state = 'pending', attempts = 0, finished_at = NULL,
+  payload = excluded.payload, email = excluded.email, due_at = excluded.due_at
+WHERE leased_until IS NULL OR leased_until <= excluded.created_at"""
+)
+
+_LEASE_ONE = """
+UPDATE deliveries SET lease_owner = ?, leased_until = ?
+WHERE delivery_id = ? AND state = 'pending' AND (leased_until IS NULL OR leased_until <= ?)
+RETURNING delivery_id, client_id, destination, lead_id, payload, attempts, event_name, email"""
+
+_LOG_EVENT = """
+INSERT INTO facebook_capi_event_log
+  (client_id, delivery_id, event_id, event_name, email, request_body, response_status,
+   response_body, fbtrace_id, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+_AMEND = """
+UPDATE deliveries SET payload = json_patch(payload, ?), due_at = ?
+WHERE delivery_id = ? AND state IN ('pending', 'not_configured') AND attempts = 0
+  AND leased_until IS NULL"""
 
 # Steps through the index from destination to destination, and takes of each so many due rows that
 # with those under way they are at most `per_destination`: a dead one can neither fill the worker
@@ -50,7 +86,7 @@ WHERE delivery_id IN (
   SELECT delivery_id FROM due WHERE place <= ?2 - COALESCE((SELECT b.value FROM json_each(?6) AS b
     WHERE b.key = client_id || ':' || destination), 0)
   ORDER BY due_at LIMIT ?7)
-RETURNING delivery_id, client_id, destination, lead_id, payload, attempts"""
+RETURNING delivery_id, client_id, destination, lead_id, payload, attempts, event_name, email"""
 
 _INSERT_ATTEMPT = """
 INSERT INTO delivery_attempts
@@ -98,19 +134,66 @@ def delivery_statement(
     delivery: Delivery, now: datetime, *, state: DeliveryState = DeliveryState.PENDING
 ) -> Statement:
     """Store a delivery, due at once; part of the batch of what caused it."""
-    moment = to_text(now)
-    return Statement(
-        _INSERT,
-        (
-            delivery.delivery_id,
-            delivery.client_id,
-            delivery.destination,
-            delivery.lead_id,
-            delivery.payload,
-            state,
-            moment,
-            moment,
-        ),
+    return Statement(_INSERT, _values(delivery, now, now, state))
+
+
+def delivery_once_statement(
+    delivery: Delivery, now: datetime, *, state: DeliveryState = DeliveryState.PENDING
+) -> Statement:
+    """As `delivery_statement`, and nothing where a delivery of that id stands."""
+    return Statement(_INSERT_ONCE, _values(delivery, now, now, state))
+
+
+def held_delivery_statement(
+    delivery: Delivery,
+    now: datetime,
+    due_at: datetime,
+    *,
+    state: DeliveryState = DeliveryState.PENDING,
+) -> Statement:
+    """Store a delivery that waits until `due_at` for more to be known.
+
+    One that still waits is replaced, one that left stays as it is.
+    """
+    return Statement(_INSERT_OR_HOLD, _values(delivery, now, due_at, state))
+
+
+async def take_now(
+    store: Store, delivery: Delivery, owner: str, now: datetime, until: datetime
+) -> Delivery | None:
+    """Store a delivery, or begin the one of its id anew, and lease it; None while another sends.
+
+    Its worker sends it again should this server end before it is recorded.
+    """
+    args = (owner, to_text(until), delivery.delivery_id, to_text(now))
+    _stored, leased = await store.write(
+        [
+            Statement(_TAKE_NOW, _values(delivery, now, now, DeliveryState.PENDING)),
+            Statement(_LEASE_ONE, args),
+        ]
+    )
+    return _delivery(leased.rows[0]) if leased.rows else None
+
+
+def amend_statement(delivery_id: DeliveryId, more: str, now: datetime) -> Statement:
+    """Add the members of a JSON object to a delivery that has not left yet, and let it leave."""
+    return Statement(_AMEND, (more, to_text(now), delivery_id))
+
+
+def _values(
+    delivery: Delivery, now: datetime, due_at: datetime, state: DeliveryState
+) -> tuple[Any, ...]:
+    return (
+        delivery.delivery_id,
+        delivery.client_id,
+        delivery.destination,
+        delivery.lead_id or None,
+        delivery.payload,
+        state,
+        to_text(now),
+        to_text(due_at),
+        delivery.event_name or None,
+        delivery.email or None,
     )
 
 
@@ -186,10 +269,38 @@ async def record_attempt(store: Store, delivery: Delivery, attempt: Attempt) -> 
             ),
         ),
     ]
+    batch += _event_log(delivery, outcome, finished)
+    if outcome.verdict is Verdict.DELIVERED and delivery.event_name and delivery.email:
+        batch.append(
+            scoring_results.accepted_statement(
+                delivery.client_id, delivery.email, delivery.event_name, attempt.finished_at
+            )
+        )
     if outcome.verdict is Verdict.PAUSE:
         args = (delivery.client_id, delivery.destination, finished, outcome.error)
         batch.append(Statement(_PAUSE, args))
     await store.write(batch)
+
+
+def _event_log(delivery: Delivery, outcome: Outcome, moment: str) -> list[Statement]:
+    return [
+        Statement(
+            _LOG_EVENT,
+            (
+                delivery.client_id,
+                delivery.delivery_id,
+                entry.event_id,
+                entry.event_name,
+                delivery.email or None,
+                entry.request_body,
+                entry.response_status,
+                entry.response_body or None,
+                entry.trace_id or None,
+                moment,
+            ),
+        )
+        for entry in outcome.log
+    ]
 
 
 def _state_after(attempt: Attempt) -> DeliveryState:
@@ -248,7 +359,9 @@ def _delivery(row: Row) -> Delivery:
         DeliveryId(row["delivery_id"]),
         ClientId(row["client_id"]),
         row["destination"],
-        row["lead_id"],
+        row["lead_id"] or "",
         row["payload"],
         row["attempts"],
+        row["event_name"] or "",
+        row["email"] or "",
     )

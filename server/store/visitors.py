@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
@@ -414,6 +415,10 @@ _FINGERPRINT = """
 SELECT visit_count, vpn_suspected, vpn_reason FROM fingerprints
 WHERE client_id = ? AND visitor_id = ?"""
 
+_TRACES = """
+SELECT ip, country, user_agent, fbp, fbc, consent, landing_url, click_ids, started_at
+FROM sessions WHERE client_id = ? AND visitor_id = ? AND is_bot = 0 ORDER BY id DESC LIMIT 1"""
+
 _PAGE_VIEW = """
 SELECT started_at, duration_ms, clicks FROM page_views
 WHERE client_id = ? AND session_id = ? AND page_view_id = ?"""
@@ -455,6 +460,43 @@ async def fingerprint_of(
         return None
     row = rows[0]
     return Fingerprint(row["visit_count"], bool(row["vpn_suspected"]), row["vpn_reason"] or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What a visit left that Meta matches people by; "" where it left nothing."""
+
+    ip: str
+    country: str
+    user_agent: str
+    fbp: str
+    fbc: str
+    consent: bool | None
+    landing_url: str
+    fbclid: str
+    started_at: datetime
+
+
+async def traces_of_visitor(
+    store: Store, client_id: ClientId, visitor_id: VisitorId
+) -> Traces | None:
+    """The traces of the visitor's most recent session, a bot's left out."""
+    rows = await store.query(_TRACES, (client_id, visitor_id))
+    if not rows:
+        return None
+    row = rows[0]
+    click_ids = json.loads(row["click_ids"]) if row["click_ids"] else {}
+    return Traces(
+        ip=row["ip"] or "",
+        country=row["country"] or "",
+        user_agent=row["user_agent"] or "",
+        fbp=row["fbp"] or "",
+        fbc=row["fbc"] or "",
+        consent=None if row["consent"] is None else bool(row["consent"]),
+        landing_url=row["landing_url"] or "",
+        fbclid=click_ids.get("fbclid", ""),
+        started_at=from_text(row["started_at"]),
+    )
 
 
 async def page_view_of(store: Store, client_id: ClientId, beacon: Beacon) -> PageViewTotals | None:

@@ -34,7 +34,7 @@ from server.factors import FACTORS
 from server.signals import SIGNALS, Signal
 from server.store import leads, visitors
 from server.store.contract import Store
-from server.store.leads import NO_HISTORY, ContactHistory
+from server.store.leads import NO_HISTORY, ContactHistory, Enquirer
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ class LeadContext:
     """A draft with all that is known about its sending. `state` is its `__pg_state`.
 
     `relayed` tells that a partner's server sent it: its connection says nothing of the person.
+    `lead_id` is set where the lead may stand already, so that it is no duplicate of itself.
     """
 
     client_id: ClientId
@@ -54,6 +55,7 @@ class LeadContext:
     state: Arrival | None
     received_at: datetime
     relayed: bool = False
+    lead_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,11 +218,9 @@ def _grown(
 
 
 async def _history(store: Store, context: LeadContext) -> ContactHistory:
-    draft, e164, ip = context.draft, context.phone.e164, context.peer.ip
+    enquirer = Enquirer(context.draft, context.phone.e164, context.peer.ip, context.lead_id)
     try:
-        return await leads.contact_history(
-            store, context.client_id, draft, e164, ip, context.received_at
-        )
+        return await leads.contact_history(store, context.client_id, enquirer, context.received_at)
     except Exception:
         logger.exception("earlier leads could not be counted")
         return NO_HISTORY

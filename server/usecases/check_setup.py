@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from server.config import Config
+from server.domain.clock import now
+from server.form_ai.catalogue import retirement_notice
 from server.store import directory, outbox
 from server.store.contract import Store, StoreError
 from server.store.vault import Vault
@@ -69,6 +71,7 @@ def _check_settings(config: Config) -> Iterator[Finding]:
         yield Finding("ok", "COUNTRY_DB", str(config.country_db))
     else:
         yield Finding("off", "COUNTRY_DB", "not set: countries come from CF-IPCountry alone")
+    yield from _check_models(config)
     for name, path in (
         ("NETWORK_DB", config.network_db),
         ("VPN_RANGES", config.vpn_ranges),
@@ -84,6 +87,24 @@ def _check_settings(config: Config) -> Iterator[Finding]:
     yield Finding(
         "ok" if config.public_url else "off", "PUBLIC_URL", config.public_url or "not set"
     )
+
+
+def _check_models(config: Config) -> Iterator[Finding]:
+    """Which models are asked, which are or will be retired, and which have a key."""
+    keys = {"gemini": config.gemini_api_key, "openai": config.openai_api_key}
+    for model in config.form_ai_models:
+        notice = retirement_notice(model, now().date())
+        if not keys[model.provider]:
+            text = f"{model.provider.upper()}_API_KEY is not set: it is not asked"
+            yield Finding("off", f"model {model}", f"{notice}; {text}" if notice else text)
+        elif notice:
+            gone = "was shut down" in notice
+            yield Finding("FAIL" if gone else "off", f"model {model}", notice)
+        else:
+            yield Finding("ok", f"model {model}", "asked for scores")
+    if config.allow_unsigned_webhooks:
+        text = "on: anyone may send form responses for clients without a secret"
+        yield Finding("off", "ALLOW_UNSIGNED_WEBHOOKS", text)
 
 
 async def _check_outbox(store: Store) -> list[Finding]:

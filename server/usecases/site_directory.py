@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from server.domain.directory import FIRST_CLIENT, ApiKey, Client, Site, hash_of_key
 from server.domain.ids import ClientId
+from server.domain.qualification import LeadScoringConfig
 from server.store import directory
 from server.store.contract import Store
 from server.store.vault import Vault
@@ -39,6 +40,8 @@ class SiteDirectory:
         self._first_client = first_client
         self._own_origin = own_origin
         self._clients: dict[ClientId, Client] = {}
+        self._client_of_form: dict[str, Client] = {}
+        self._own_scoring: dict[ClientId, LeadScoringConfig] = {}
         self._sites: dict[str, Site] = {}
         self._site_of_origin: dict[str, Site] = {}
         self._origins_of_client: dict[ClientId, frozenset[str]] = {}
@@ -50,6 +53,12 @@ class SiteDirectory:
         entries = await directory.load(self._store, self._vault)
         self._clients = {
             client.client_id: self._with_defaults(client) for client in entries.clients
+        }
+        self._own_scoring = {client.client_id: client.scoring for client in entries.clients}
+        self._client_of_form = {
+            form_id: client
+            for client in reversed(self._clients.values())
+            for form_id in client.scoring.typeform_form_ids
         }
         self._sites = {site.site_key: site for site in entries.sites}
         self._site_of_origin = {
@@ -92,6 +101,18 @@ class SiteDirectory:
         """All clients by id."""
         return list(self._clients.values())
 
+    def knows(self, client_id: ClientId) -> bool:
+        """Whether there is such a client."""
+        return client_id in self._clients
+
+    def own_scoring(self, client_id: ClientId) -> LeadScoringConfig:
+        """A client's settings as stored, without the defaults of this server's settings."""
+        return self._own_scoring.get(client_id) or LeadScoringConfig()
+
+    def client_of_form(self, form_id: str) -> Client | None:
+        """The client whose settings name a Typeform form."""
+        return self._client_of_form.get(form_id)
+
     def lists(self, owner: Owner, origin: str) -> bool:
         """Whether a browser's origin is on the site's list (any of the client's without a site)."""
         if origin == self._own_origin:
@@ -105,10 +126,17 @@ class SiteDirectory:
         return origin in self._site_of_origin
 
     def _with_defaults(self, client: Client) -> Client:
-        if client.client_id != FIRST_CLIENT or client.make_webhook_url:
+        if client.client_id != FIRST_CLIENT:
+            return client
+        default = self._first_client
+        if not client.scoring.typeform_secret:
+            secret = default.scoring.typeform_secret
+            scoring = client.scoring.model_copy(update={"typeform_secret": secret})
+            client = replace(client, scoring=scoring)
+        if client.make_webhook_url:
             return client
         return replace(
             client,
-            make_webhook_url=self._first_client.make_webhook_url,
-            make_webhook_secret=self._first_client.make_webhook_secret,
+            make_webhook_url=default.make_webhook_url,
+            make_webhook_secret=default.make_webhook_secret,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from server.domain.engagement import NOT_AVAILABLE_ACTION
 from server.domain.visitor import DropReason
 from server.usecases.capture_lead import MAX_IDEMPOTENCY_KEY_CHARS
-from server.web import lead, leads, track
+from server.web import lead, leads, leadscoring_reference, track
 from server.web.lead_query import DEFAULT_LIMIT, MAX_LIMIT
 from server.web.openapi import Answer, Content, Operation, Parameter, Security, problem
 from server.web.schemas import (
@@ -24,6 +24,7 @@ TRACKING, LEADS, SCRIPTS, OPERATIONS = "Tracking", "Leads", "Scripts", "Operatio
 TAGS = {
     TRACKING: "What tracker.js sends.",
     LEADS: "Enquiries from forms and partners.",
+    leadscoring_reference.SCORING: leadscoring_reference.DESCRIPTION,
     SCRIPTS: "What a site's pages load. Any site may, and keep it as long as Cache-Control says.",
     OPERATIONS: "For those who run the server.",
 }
@@ -344,6 +345,7 @@ PUBLIC: tuple[Operation, ...] = (
         security=Security.REQUIRED,
         examples=(_LIST_HOT,),
     ),
+    *leadscoring_reference.OPERATIONS,
     *_script("tracker", "The tracker"),
     *_script("form", "The form script"),
     Operation(

@@ -20,7 +20,11 @@ from server.web import cors
 from server.web.peers import PeerReader
 from server.web.rate_limits import Allowance, Policy, RateLimiter, network_of
 
-SCOPE_VERBS = {Scope.READ: "read leads", Scope.WRITE: "store leads"}
+SCOPE_VERBS = {
+    Scope.READ: "read leads",
+    Scope.WRITE: "store leads",
+    Scope.ADMIN: "see or change settings",
+}
 
 
 class LeadIntake:

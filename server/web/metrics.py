@@ -28,6 +28,18 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self.responses = Counter(
+            "propgauge_form_responses",
+            "Form responses taken: full, partial, duplicate.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self.responses_refused = Counter(
+            "propgauge_form_responses_refused",
+            "Form responses that were not kept, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
         self.lead_seconds = Histogram(
             "propgauge_lead_seconds", "Time to answer a lead.", registry=self.registry
         )

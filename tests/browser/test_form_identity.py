@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page
 
+from server.domain.conversion import event_id_of
 from tests.browser.form_fixtures import (
     FIELDS,
     FIXTURES,
@@ -231,3 +232,20 @@ def test_typeform_embed_when_visitor_is_unknown_is_left_alone(page: Page, site: 
     page.goto(site.page("typeform.html"))
     page.click("#popup")
     assert page.get_attribute("#live", "data-tf-hidden") is None
+
+
+def test_typeform_embed_when_sent_tells_the_page_the_ids_of_its_events(
+    page: Page, site: Site
+) -> None:
+    open_form(page, site, "typeform.html")
+    page.evaluate(
+        "document.addEventListener('propgauge:conversion', (event) => { told = event.detail });"
+        "told = null;"
+        "for (const data of [null, 'x', {type: 'form-ready'},"
+        " {type: 'form-submit', formId: '01AB', responseId: 'tok1'}]) postMessage(data, '*')"
+    )
+    page.wait_for_function("told")
+    assert page.evaluate("told") == {
+        event_name: event_id_of(event_name, "01AB", token="tok1")
+        for event_name in ("Lead", "SubmitApplication")
+    }

@@ -604,7 +604,8 @@ async def explain_history(store: Store) -> None:
         phone="+44 20 7946 0123",
         message="May I see it?",
     )
-    await leads.contact_history(store, ONE, draft, "+442079460123", LONDON.ip, START)
+    enquirer = leads.Enquirer(draft, "+442079460123", LONDON.ip)
+    await leads.contact_history(store, ONE, enquirer, START)
 
 
 async def explain_idempotency_key(store: Store) -> None:

@@ -3,7 +3,9 @@ from typing import Any
 import pytest
 
 from server import channels
+from server.channels import form_id_of, response_channel
 from server.domain.errors import AppError, ErrorCode
+from server.domain.ids import ClientId
 from server.domain.lead import Channel, LeadDraft, Submission
 
 EMAIL = "ann@example.com"
@@ -101,3 +103,25 @@ def test_last_channel_claims_everything() -> None:
     last = channels.SUBMISSION_CHANNELS[-1]
     assert last.claims(Submission({}, authenticated=False))
     assert last.claims(Submission({"SOURCE": "Facebook"}, authenticated=True))
+
+
+@pytest.mark.parametrize(
+    ("client_id", "channel"), [(1, Channel.TYPEFORM), (29, Channel.TYPEFORM), (30, Channel.BLUSH)]
+)
+def test_response_channel_of_client_30_is_blushs(client_id: int, channel: Channel) -> None:
+    content = {"event_type": "form_response", "email": "ana@example.com"}
+    payload = {**content, "form_response": {"token": "t", "answers": []}}
+    assert response_channel(ClientId(client_id)).parse(payload, {}).channel is channel
+
+
+@pytest.mark.parametrize(
+    ("payload", "form_id"),
+    [
+        ({"form_response": {"form_id": "abc"}}, "abc"),
+        ({"form_response": {"form_id": 7}}, ""),
+        ({"form_response": []}, ""),
+        ({}, ""),
+    ],
+)
+def test_form_of_a_payload_is_the_one_it_names(payload: dict[str, Any], form_id: str) -> None:
+    assert form_id_of(payload) == form_id

@@ -549,3 +549,14 @@ async def test_send_when_the_answer_is_long_and_odd_keeps_an_excerpt() -> None:
 
 def test_webhook_target_when_printed_shows_no_secret() -> None:
     assert repr(WebhookTarget(URL, SECRET)) == "WebhookTarget()"
+
+
+def test_field_of_a_form_that_would_pass_for_a_score_is_renamed() -> None:
+    extra = {"rotator": "A", "P Fin Model": 1, "form_token": "x"}
+    body = payload(make_lead(draft=replace(DRAFT, extra=extra)))
+    assert "rotator" not in body
+    assert (body["extra_rotator"], body["extra_p_fin_model"], body["extra_form_token"]) == (
+        "A",
+        1,
+        "x",
+    )
