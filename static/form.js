@@ -24,7 +24,8 @@
  * The form tells the page by the events propgauge:lead and propgauge:error, with lead_id and
  * status (0 where there was no answer) in their detail. Typeform embeds get the visitor id as a
  * hidden field of theirs; once one is sent, the document hears of propgauge:conversion, whose
- * detail has the ids that a browser's pixel may share with the server's events. Works without tracker.js, with what an earlier page left in storage.
+ * detail has the ids that a browser's pixel may share with the server's events. Works without
+ * tracker.js, with what an earlier page left in storage.
  */
 (() => {
   /**
@@ -431,11 +432,12 @@
   });
 
   /**
-   * Handlers are called before the page's own, which may stop the event.
+   * Handlers are called before the page's own, which may stop the event, and after the
+   * tracker's, whose totals they take.
    * @param {string} type
    * @param {(event: any) => void} handler
    */
-  const on = (type, handler) => addEventListener(type, safely(handler), true);
+  const on = (type, handler) => document.addEventListener(type, safely(handler), true);
 
   const touched = () => {
     each(refresh);
@@ -460,17 +462,23 @@
   on("click", touched);
   on("focusin", touched);
   // What Typeform's embed says to the page around it.
-  on("message", ({ data: { type, formId, responseId } }) => {
-    if (type != "form-submit") return;
-    const id = ":" + formId + ":" + responseId;
-    const detail = { Lead: "lead" + id, SubmitApplication: "submitapplication" + id };
-    document.dispatchEvent(new CustomEvent("propgauge:conversion", { detail }));
-  });
-  on("pageshow", ({ persisted }) => {
-    if (persisted) each((form) => delete entryOf(form).content);
-  });
+  addEventListener(
+    "message",
+    safely(({ data: { type, formId, responseId } }) => {
+      if (type != "form-submit") return;
+      const id = ":" + formId + ":" + responseId;
+      const detail = { Lead: "lead" + id, SubmitApplication: "submitapplication" + id };
+      document.dispatchEvent(new CustomEvent("propgauge:conversion", { detail }));
+    }),
+  );
+  addEventListener(
+    "pageshow",
+    safely(({ persisted }) => {
+      if (persisted) each((form) => delete entryOf(form).content);
+    }),
+  );
   // Until then a framework may still compare the page with its own picture.
-  on("load", () =>
+  addEventListener("load", () =>
     setTimeout(() => {
       settled = true;
       scan();

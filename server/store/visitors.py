@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -401,11 +401,19 @@ _SESSION_FIELDS = """
   (SELECT COALESCE(SUM(p.duration_ms), 0) FROM page_views AS p
     WHERE p.client_id = s.client_id AND p.session_id = s.session_id) AS duration_ms"""
 
+# The page view is read in the same statement: a beacon committed between two would count once in
+# the session and again, or not at all, in what the page state adds.
+_VIEW_FIELDS = ", ".join(
+    f"(SELECT v.{column} FROM page_views AS v WHERE v.client_id = s.client_id"
+    f" AND v.session_id = ?3 AND v.page_view_id = ?4) AS view_{column}"
+    for column in ("started_at", "duration_ms", "clicks")
+)
+
 # Most recent is the last that began to arrive: the index holds that order, also for an address
 # that an office shares (20 ms by last_seen_at, 20 µs by insertion: facts/performance.md).
 _LAST_SESSION_OF_VISITOR = f"""
-SELECT {_SESSION_FIELDS}, is_bot, bot_reason FROM sessions AS s
-WHERE client_id = ? AND visitor_id = ? ORDER BY id DESC LIMIT 1"""
+SELECT {_SESSION_FIELDS}, is_bot, bot_reason, {_VIEW_FIELDS} FROM sessions AS s
+WHERE client_id = ?1 AND visitor_id = ?2 ORDER BY id DESC LIMIT 1"""
 
 _LAST_SESSION_OF_ADDRESS = f"""
 SELECT {_SESSION_FIELDS}, is_bot, bot_reason FROM sessions AS s
@@ -419,25 +427,37 @@ _TRACES = """
 SELECT ip, country, user_agent, fbp, fbc, consent, landing_url, click_ids, started_at
 FROM sessions WHERE client_id = ? AND visitor_id = ? AND is_bot = 0 ORDER BY id DESC LIMIT 1"""
 
-_PAGE_VIEW = """
-SELECT started_at, duration_ms, clicks FROM page_views
-WHERE client_id = ? AND session_id = ? AND page_view_id = ?"""
-
 
 @dataclass(frozen=True, slots=True)
 class FoundSession:
-    """A stored session and why it counts as a bot's ("" for a person's)."""
+    """A stored session and why it counts as a bot's ("" for a person's).
+
+    `page_view` is the one that was asked for, with its totals as of the same moment.
+    """
 
     session: Session
     bot_reason: str
+    page_view: PageViewTotals | None = None
 
 
 async def last_session_of_visitor(
-    store: Store, client_id: ClientId, visitor_id: VisitorId
+    store: Store, client_id: ClientId, visitor_id: VisitorId, state: Beacon | None = None
 ) -> FoundSession | None:
-    """The visitor's most recent session within the client, a bot's included."""
-    rows = await store.query(_LAST_SESSION_OF_VISITOR, (client_id, visitor_id))
-    return _found_session(rows[0]) if rows else None
+    """The visitor's most recent session within the client, a bot's included.
+
+    With it comes the page view that `state` names, of whichever session.
+    """
+    view = (state.session_id, state.page_view_id) if state else (None, None)
+    rows = await store.query(_LAST_SESSION_OF_VISITOR, (client_id, visitor_id, *view))
+    if not rows:
+        return None
+    found, row = _found_session(rows[0]), rows[0]
+    if row["view_started_at"] is None:
+        return found
+    totals = PageViewTotals(
+        from_text(row["view_started_at"]), row["view_duration_ms"], row["view_clicks"]
+    )
+    return replace(found, page_view=totals)
 
 
 async def last_session_of_address(
@@ -497,15 +517,6 @@ async def traces_of_visitor(
         fbclid=click_ids.get("fbclid", ""),
         started_at=from_text(row["started_at"]),
     )
-
-
-async def page_view_of(store: Store, client_id: ClientId, beacon: Beacon) -> PageViewTotals | None:
-    """The stored totals of the page view that a beacon names."""
-    rows = await store.query(_PAGE_VIEW, (client_id, beacon.session_id, beacon.page_view_id))
-    if not rows:
-        return None
-    row = rows[0]
-    return PageViewTotals(from_text(row["started_at"]), row["duration_ms"], row["clicks"])
 
 
 def _found_session(row: Row) -> FoundSession:

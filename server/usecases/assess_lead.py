@@ -129,7 +129,10 @@ async def _match(store: Store, context: LeadContext) -> _Match:
     visitor_id = context.draft.visitor_id
     if visitor_id is None:
         return _Match()
-    found = await visitors.last_session_of_visitor(store, context.client_id, visitor_id)
+    state = context.state
+    found = await visitors.last_session_of_visitor(
+        store, context.client_id, visitor_id, state.beacon if state else None
+    )
     if found and found.session.consent is False:
         return _Match(consent_withdrawn=True)
     fingerprint = await visitors.fingerprint_of(store, context.client_id, visitor_id)
@@ -139,8 +142,8 @@ async def _match(store: Store, context: LeadContext) -> _Match:
         fingerprint,
         bot_reason=found.bot_reason if found else "",
     )
-    if context.state is not None:
-        match = await _with_state(store, match, context.state)
+    if state is not None:
+        match = _with_state(match, state, found.page_view if found else None)
     if match.bot_reason:
         return _Match(bot_reason=match.bot_reason, view_age_ms=match.view_age_ms)
     return match if match.session else await _match_by_address(store, context)
@@ -156,10 +159,9 @@ async def _match_by_address(store: Store, context: LeadContext) -> _Match:
     return _Match(MatchKind.IP, found.session, fingerprint)
 
 
-async def _with_state(store: Store, match: _Match, state: Arrival) -> _Match:
+def _with_state(match: _Match, state: Arrival, stored: PageViewTotals | None) -> _Match:
     """The match after the page state: its totals counted in, or the session that it opens."""
     beacon = state.beacon
-    stored = await visitors.page_view_of(store, state.client_id, beacon)
     if stored is None and beacon.type is not BeaconType.VIEW:
         return match
     started_at = stored.started_at if stored else state.occurred_at

@@ -183,7 +183,9 @@ def test_lead_when_read_in_a_click_handler_carries_fresh_fields(page: Page, site
     )
     page.clock.run_for(7000)
     page.click("#send")
-    assert dict(page.evaluate("serialized"))["timeToSubmit"] == "7000"
+    serialized = dict(page.evaluate("serialized"))
+    assert serialized["timeToSubmit"] == "7000"
+    assert json.loads(serialized["__pg_state"])["clicks"] == 1
 
 
 def test_lead_when_the_site_stops_the_event_first_carries_its_fields(

@@ -13,7 +13,9 @@ from tests.browser.recorder import Site
 
 browser, site, context, page = FIXTURES
 
-LOOK = """() => {
+LOOK = """async () => {
+  // A control that is hidden loses the focus when the page is next drawn.
+  for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
   const place = element => Object.values(element.getBoundingClientRect().toJSON());
   const elements = [...document.querySelectorAll("body :not(propgauge-form, propgauge-form *)")];
   return {

@@ -472,7 +472,6 @@ async def test_look_ups_within_another_client_find_nothing(store: FileStore) -> 
     await record(store, view())
     assert await visitors.last_session_of_visitor(store, OTHER, ANA) is None
     assert await visitors.last_session_of_address(store, OTHER, LONDON.ip) is None
-    assert await visitors.page_view_of(store, OTHER, view().beacon) is None
 
 
 # ---- look-ups
@@ -520,13 +519,19 @@ async def test_last_session_brings_what_a_lead_needs_of_it(store: FileStore) -> 
     assert session.attribution.click_ids == {"fbclid": "f-1"}
 
 
-async def test_page_view_of_a_beacon_gives_its_totals(store: FileStore) -> None:
+async def test_session_with_a_page_view_has_its_totals_of_the_same_moment(
+    store: FileStore,
+) -> None:
     await record(store, view(age_ms=500), engage(at=30, duration_ms=29_000, clicks=4))
-    found = await visitors.page_view_of(store, ONE, engage().beacon)
+    found = await visitors.last_session_of_visitor(store, ONE, ANA, engage().beacon)
     assert found is not None
-    assert (found.duration_ms, found.clicks) == (29_000, 4)
-    assert found.started_at == START - timedelta(milliseconds=500)
-    assert await visitors.page_view_of(store, ONE, engage(page="p2").beacon) is None
+    page_view = found.page_view
+    assert page_view is not None
+    assert (page_view.duration_ms, page_view.clicks) == (29_000, 4)
+    assert page_view.started_at == START - timedelta(milliseconds=500)
+    other = await visitors.last_session_of_visitor(store, ONE, ANA, engage(page="p2").beacon)
+    assert other is not None
+    assert other.page_view is None
 
 
 # ---- odd input
@@ -581,7 +586,7 @@ async def explain_beacons(store: Store) -> None:
 
 
 async def explain_by_visitor(store: Store) -> None:
-    await visitors.last_session_of_visitor(store, ONE, ANA)
+    await visitors.last_session_of_visitor(store, ONE, ANA, view().beacon)
 
 
 async def explain_by_address(store: Store) -> None:
@@ -590,10 +595,6 @@ async def explain_by_address(store: Store) -> None:
 
 async def explain_fingerprint(store: Store) -> None:
     await visitors.fingerprint_of(store, ONE, ANA)
-
-
-async def explain_page_view(store: Store) -> None:
-    await visitors.page_view_of(store, ONE, view().beacon)
 
 
 async def explain_history(store: Store) -> None:
@@ -631,7 +632,6 @@ async def explain_lease(store: Store) -> None:
         explain_by_visitor,
         explain_by_address,
         explain_fingerprint,
-        explain_page_view,
         explain_history,
         explain_idempotency_key,
         explain_delivery,
