@@ -86,12 +86,13 @@ class ResponseIntake:
         return True
 
     async def _look_up(self, client_id: ClientId, draft: ResponseDraft) -> _Known:
-        form_id, token = draft.response_key
         traces = None
         if draft.visitor_id is not None:
             traces = await visitors.traces_of_visitor(self._store, client_id, draft.visitor_id)
-        full = await form_responses.has_full(self._store, client_id, form_id, token)
-        return _Known(traces, late=full and not draft.is_full)
+        late = not draft.is_full and await form_responses.has_full(
+            self._store, client_id, *draft.response_key
+        )
+        return _Known(traces, late)
 
     async def _lead(
         self, client: Client, draft: ResponseDraft, known: _Known, now: datetime

@@ -18,6 +18,7 @@ from starlette.types import Receive
 
 from server.domain.errors import AppError, ErrorCode, FieldError, invalid_field
 from server.domain.lead_fields import MAX_FIELDS, check_nesting
+from server.domain.payload import clean_text
 
 MAX_BODY_BYTES = 64 * 1024
 DRAIN_BYTES = 4 * 1024 * 1024
@@ -162,7 +163,7 @@ async def _multipart(body: bytes, headers: Headers) -> list[tuple[str, Any]]:
 def _collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in pairs:
-        key, text = _clean_text(name), _clean_text(value)
+        key, text = clean_text(name), clean_text(value)
         if key not in fields:
             fields[key] = text
         elif isinstance(fields[key], list):
@@ -209,25 +210,14 @@ def clean_object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise invalid_field("body", "must be a JSON object")
     check_nesting(value)
-    return {_clean_text(name): _clean(item) for name, item in value.items()}
+    return {clean_text(name): _clean(item) for name, item in value.items()}
 
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return _clean_text(value)
+        return clean_text(value)
     if isinstance(value, list):
         return [_clean(item) for item in value]
     if isinstance(value, dict):
-        return {_clean_text(name): _clean(item) for name, item in value.items()}
+        return {clean_text(name): _clean(item) for name, item in value.items()}
     return value
-
-
-def _clean_text(text: str) -> str:
-    """Without NUL and unpaired surrogates, which no store takes."""
-    if "\x00" in text:
-        text = text.replace("\x00", "")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
