@@ -17,13 +17,13 @@ from server.domain.delivery import Delivery, Outcome, Verdict
 from server.store import outbox
 from server.store.contract import Store, StoreError
 from server.store.outbox import Attempt, LeaseRequest
+from server.usecases.background import BackgroundWorker
 
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
 """Four times the longest request (facts/reliability-and-security.md asks for twice)."""
 
-POLL_SECONDS = 1.0
 PER_DESTINATION = 4
 AT_ONCE = 32
 
@@ -38,8 +38,10 @@ class Clocks:
     chance: Callable[[], float] = random.random
 
 
-class OutboxWorker:
+class OutboxWorker(BackgroundWorker):
     """Sends deliveries in the background; several servers may share one store."""
+
+    source = "outbox"
 
     def __init__(
         self,
@@ -48,37 +50,25 @@ class OutboxWorker:
         clocks: Clocks,
         observe: Observer = lambda _delivery, _outcome: None,
     ) -> None:
+        super().__init__()
         self._store = store
         self._destinations = destinations
         self._clocks = clocks
         self._observe = observe
         self._owner = secrets.token_hex(8)
-        self._wake = asyncio.Event()
-        self._sending: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
-        self._loop_task: asyncio.Task[None] | None = None
-        self._stopping = False
-
-    def start(self) -> None:
-        """Begin to deliver."""
-        self._loop_task = asyncio.get_running_loop().create_task(self._run())
-
-    def wake(self) -> None:
-        """Look for due deliveries at once."""
-        self._wake.set()
 
     async def stop(self, grace_seconds: float) -> None:
         """Take nothing new and let what is being sent end; the rest is sent after its lease."""
-        self._stopping = True
-        self._wake.set()
+        self._take_no_more()
         try:
             async with asyncio.timeout(grace_seconds):
                 if self._loop_task is not None:
                     await self._loop_task
-                if self._sending:
-                    await asyncio.wait(self._sending)
+                if self._tasks:
+                    await asyncio.wait(self._tasks)
         except TimeoutError:
-            unfinished = list(self._sending)
+            unfinished = list(self._tasks)
             for task in unfinished:
                 task.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
@@ -86,30 +76,12 @@ class OutboxWorker:
     async def deliver_due(self) -> int:
         """Send what is due now and wait for it; how many deliveries were taken."""
         taken = await self._take_due()
-        if self._sending:
-            await asyncio.wait(self._sending)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         return taken
 
-    async def _run(self) -> None:
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                taken = await self._take_due()
-            except StoreError as error:
-                logger.warning("outbox cannot be read: %s", error)
-                taken = 0
-            if taken == 0 and not self._stopping:
-                await self._sleep()
-
-    async def _sleep(self) -> None:
-        try:
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-
     async def _take_due(self) -> int:
-        room = AT_ONCE - len(self._sending)
+        room = AT_ONCE - len(self._tasks)
         if room <= 0:
             return 0
         now = self._clocks.now()
@@ -127,9 +99,7 @@ class OutboxWorker:
         )
         for delivery in due:
             self._busy[_key(delivery)] += 1
-            task = asyncio.get_running_loop().create_task(self._deliver(delivery))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+            self._begin(self._deliver(delivery))
         return len(due)
 
     async def _deliver(self, delivery: Delivery) -> None:

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from server.store import jobs
 from server.store.contract import Store, StoreError
 from server.store.jobs import Job
+from server.usecases.background import BackgroundWorker
 
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=120)
 """Above the longest job: every model of a chain may take its whole time."""
 
-POLL_SECONDS = 1.0
 AT_ONCE = 8
 BACKOFF_SECONDS = (30, 120, 600, 1_800, 7_200, 21_600, 43_200)
 """Waits after the first to the seventh failure: a day in all."""
@@ -31,82 +31,45 @@ Handler = Callable[[Job], Awaitable[None]]
 """Does a job and ends it (`jobs.finish_statement`) in the batch of its own result."""
 
 
-class JobWorker:
+class JobWorker(BackgroundWorker):
     """Does jobs in the background; several servers may share one store."""
+
+    source = "jobs"
 
     def __init__(
         self, store: Store, handlers: Mapping[str, Handler], now: Callable[[], datetime]
     ) -> None:
+        super().__init__()
         self._store = store
         self._handlers = handlers
         self._now = now
         self._owner = secrets.token_hex(8)
-        self._wake = asyncio.Event()
-        self._running: set[asyncio.Task[None]] = set()
-        self._loop_task: asyncio.Task[None] | None = None
-        self._stopping = False
-
-    def start(self) -> None:
-        """Begin to work."""
-        self._loop_task = asyncio.get_running_loop().create_task(self._run())
-
-    def wake(self) -> None:
-        """Look for due jobs at once."""
-        self._wake.set()
 
     async def stop(self, grace_seconds: float) -> None:
         """Break off what is under way and give it back, so that another server may begin it.
 
         What a store that is stuck does not take back in time comes free when its lease ends.
         """
-        self._stopping = True
-        self._wake.set()
-        for task in self._running:
+        self._take_no_more()
+        for task in self._tasks:
             task.cancel()
         try:
             async with asyncio.timeout(grace_seconds):
-                await asyncio.gather(*self._running, return_exceptions=True)
+                await asyncio.gather(*self._tasks, return_exceptions=True)
                 if self._loop_task is not None:
                     await self._loop_task
                 await jobs.release(self._store, self._owner)
         except (TimeoutError, StoreError):
             logger.warning("jobs not given back, their leases will end")
 
-    async def run_due(self) -> int:
-        """Do what is due now and wait for it; how many jobs were taken."""
-        taken = await self._take_due()
-        if self._running:
-            await asyncio.wait(self._running)
-        return taken
-
-    async def _run(self) -> None:
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                taken = await self._take_due()
-            except StoreError as error:
-                logger.warning("jobs cannot be read: %s", error)
-                taken = 0
-            if taken == 0 and not self._stopping:
-                await self._sleep()
-
-    async def _sleep(self) -> None:
-        try:
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-
     async def _take_due(self) -> int:
-        room = AT_ONCE - len(self._running)
+        room = AT_ONCE - len(self._tasks)
         if room <= 0:
             return 0
         now = self._now()
         leased = await jobs.lease(self._store, self._owner, now, now + LEASE, room)
         for job in leased:
-            task = asyncio.get_running_loop().create_task(self._do(job))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._begin(self._do(job))
         return len(leased)
 
     async def _do(self, job: Job) -> None:

@@ -856,7 +856,7 @@ async def test_stop_when_nothing_was_started_ends_at_once(box: Outbox) -> None:
 async def test_worker_when_it_is_woken_sends_without_waiting_for_its_poll(
     box: Outbox, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.usecases.deliver_outbox.POLL_SECONDS", WAIT_SECONDS)
+    monkeypatch.setattr("server.usecases.background.POLL_SECONDS", WAIT_SECONDS)
     async with running(box.worker()) as worker:
         for _ in range(10):
             await box.store.query("SELECT 1")
