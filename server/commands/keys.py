@@ -1,0 +1,89 @@
+"""`propgauge key`: API keys of partners."""
+
+from __future__ import annotations
+
+import click
+
+from server.commands.running import NUMBER, run
+from server.domain import clock, field_mapping
+from server.domain.directory import ApiKey, Scope, hash_of_key, new_key
+from server.domain.field_mapping import FieldMapping
+from server.domain.ids import ClientId
+
+
+@click.group()
+def key() -> None:
+    """API keys of partners."""
+
+
+_MAPPING = click.option(
+    "--map",
+    "mapping",
+    multiple=True,
+    metavar="FIELD=JMESPATH",
+    help="Where the partner's JSON holds a field: email='contact.mail'; repeatable.",
+)
+
+
+def _mapping(texts: tuple[str, ...]) -> FieldMapping:
+    pairs = [text.partition("=") for text in texts]
+    mapping = {field.strip(): expression.strip() for field, _, expression in pairs}
+    try:
+        field_mapping.check(mapping)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--map") from None
+    return mapping
+
+
+@key.command("create")
+@click.argument("name")
+@click.option("--scope", type=click.Choice([scope.value for scope in Scope]), required=True)
+@click.option("--client", "client_id", type=NUMBER, default=1, show_default=True)
+@_MAPPING
+def create_key(name: str, scope: str, client_id: int, mapping: tuple[str, ...]) -> None:
+    """Create a key; it is shown once, alone on the last line."""
+    from server.store import directory
+
+    secret, fields = new_key(), _mapping(mapping)
+    new = ApiKey(0, name, hash_of_key(secret), ClientId(client_id), Scope(scope), fields)
+    run(
+        lambda _config, store: directory.add_key(store, new, clock.now()),
+        refusal=f"there is no client {client_id}",
+    )
+    click.echo(f"key {name} ({scope}) for client {client_id}, shown only now:")
+    click.echo(secret)
+
+
+@key.command("list")
+def list_keys() -> None:
+    """List the keys in force."""
+    from server.store import directory
+
+    for one in run(lambda _config, store: directory.list_keys(store)):
+        click.echo(f"{one.key_id}  {one.name}  {one.scope}  client {one.client_id}")
+        for field, expression in one.field_mapping.items():
+            click.echo(f"   {field} = {expression}")
+
+
+@key.command("map")
+@click.argument("key_id", type=NUMBER)
+@_MAPPING
+def map_key(key_id: int, mapping: tuple[str, ...]) -> None:
+    """Replace the field mapping of a key; without --map it has none."""
+    from server.store import directory
+
+    fields = _mapping(mapping)
+    if not run(lambda _config, store: directory.map_key(store, key_id, fields)):
+        raise click.ClickException(f"there is no key {key_id} in force")
+    click.echo(f"key {key_id} maps {len(fields)} fields")
+
+
+@key.command("revoke")
+@click.argument("key_id", type=NUMBER)
+def revoke_key(key_id: int) -> None:
+    """End a key at once."""
+    from server.store import directory
+
+    if not run(lambda _config, store: directory.revoke_key(store, key_id, clock.now())):
+        raise click.ClickException(f"there is no key {key_id} in force")
+    click.echo(f"key {key_id} revoked")

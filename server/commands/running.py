@@ -1,0 +1,50 @@
+"""What every command needs: the settings, and the store open while it works."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from server import config as settings
+from server.config import Config, ConfigError
+from server.store.contract import ConstraintError, Store, StoreError
+
+Answer = TypeVar("Answer")
+
+NUMBER = click.IntRange(1, 2**63 - 1)
+"""Ids and counts, as far as SQLite counts."""
+
+
+def load_config() -> Config:
+    """The settings; a command with wrong ones ends with the line that names the fault."""
+    try:
+        return settings.load(settings.project_root(Path.cwd()), os.environ)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def run(work: Callable[[Config, Store], Awaitable[Answer]], *, refusal: str = "refused") -> Answer:
+    """Open the store, migrate it, do the work, close it; `refusal` tells a broken constraint."""
+    from server.app import open_store, prepare_store
+
+    config = load_config()
+
+    async def session() -> Answer:
+        store = open_store(config)
+        try:
+            await prepare_store(store)
+            return await work(config, store)
+        finally:
+            await store.close()
+
+    try:
+        return asyncio.run(session())
+    except ConstraintError:
+        raise click.ClickException(refusal) from None
+    except (ConfigError, StoreError) as error:
+        raise click.ClickException(str(error)) from None
