@@ -8,14 +8,14 @@ import gc
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from server import form_ai
 from server.config import ROOT, Config
 from server.destinations import Destination, make_webhook, meta_capi
 from server.destinations.egress import Answer, Egress
@@ -28,7 +28,6 @@ from server.domain.errors import AppError
 from server.domain.ids import ClientId
 from server.domain.qualification import LeadScoringConfig
 from server.domain.visitor import NetworkKind
-from server.form_ai import Access, connect
 from server.form_ai.chain import Chain
 from server.geo import AddressBook
 from server.store import directory as directory_store
@@ -46,9 +45,16 @@ from server.usecases.record_beacons import BeaconRecorder
 from server.usecases.run_jobs import JobWorker
 from server.usecases.score_response import ResponseScoring
 from server.usecases.score_response import parse as parse_response
+from server.usecases.sign_in import SignIn
 from server.usecases.site_directory import REFRESH_SECONDS, SiteDirectory
 from server.web import builds, lead, leads, pages, problems, snippets
 from server.web import demo as demo_site
+from server.web.access import Access, Declared
+from server.web.dashboard import site as dashboard
+from server.web.dashboard.assets import Assets
+from server.web.dashboard.gate import Gate
+from server.web.dashboard.parts import Parts
+from server.web.dashboard.rendering import Renderer
 from server.web.demo import Demo
 from server.web.docs import ApiReference
 from server.web.lead import LeadEndpoint
@@ -103,11 +109,11 @@ def first_client(config: Config) -> Client:
     )
 
 
-def accesses(config: Config) -> dict[str, Access]:
+def accesses(config: Config) -> dict[str, form_ai.Access]:
     """How the model providers are reached."""
     return {
-        "gemini": Access(config.gemini_api_key, config.gemini_base_url),
-        "openai": Access(config.openai_api_key, config.openai_base_url),
+        "gemini": form_ai.Access(config.gemini_api_key, config.gemini_base_url),
+        "openai": form_ai.Access(config.openai_api_key, config.openai_base_url),
     }
 
 
@@ -143,7 +149,10 @@ class Propgauge:
             {NetworkKind.VPN: config.vpn_ranges, NetworkKind.HOSTING: config.hosting_ranges},
         )
         self.metrics = Metrics()
-        vault = Vault(config.secret_key)
+        self.vault = vault = Vault(config.secret_key)
+        self.sign_in = SignIn(store, clock.now)
+        self.new_admin_password = ""
+        """Of the admin that `prepare` made, to be shown once; "" when there was one."""
         self.directory = SiteDirectory(
             store, vault, first_client(config), origin_of(config.public_url)
         )
@@ -151,9 +160,9 @@ class Propgauge:
         self.egress = EgressWithDemo(
             allow_private=config.allow_private_targets, demo_url=demo_webhook(config)
         )
-        destinations = self._destinations()
+        self.destinations = destinations = self._destinations()
         self.worker = OutboxWorker(store, destinations, Clocks(clock.now), self._count_attempt)
-        peers = PeerReader(config.trusted_proxies, self.addresses)
+        self.peers = peers = PeerReader(config.trusted_proxies, self.addresses)
         self.track = TrackEndpoint(self.recorder, self.directory, peers, self.metrics, clock.now)
         self.track.also_at(config.track_path)
         self.builds = builds.build(config.track_path)
@@ -163,7 +172,7 @@ class Propgauge:
         intake = LeadIntake(self.directory, peers, limiter, clock.now)
         self.lead = LeadEndpoint(capture, self.directory, intake, self.metrics)
         self.leads = LeadsEndpoint(store, capture, intake, self.metrics)
-        self.chain = Chain(connect(accesses(config)), config.form_ai_models)
+        self.chain = Chain(form_ai.connect(accesses(config)), config.form_ai_models)
         scoring = ResponseScoring(
             store,
             self.chain,
@@ -173,12 +182,13 @@ class Propgauge:
             self.worker.wake,
         )
         self.jobs = JobWorker(store, {SCORE_JOB: scoring.run}, clock.now)
+        self.firing = EventFiring(store, destinations[meta_capi.NAME], parse_response, clock.now)
         parts = ScoringParts(
             store,
             vault,
             ResponseIntake(store, self._wake),
             Predictions(store, scoring, self._wake),
-            EventFiring(store, destinations[meta_capi.NAME], parse_response, clock.now),
+            self.firing,
         )
         self.leadscoring = LeadScoringEndpoints(
             parts,
@@ -229,6 +239,7 @@ class Propgauge:
         await prepare_store(self.store)
         await script_store.freeze(self.store, self.builds, clock.now())
         await self.directory.refresh()
+        self.new_admin_password = await self.sign_in.make_first_admin(self.config.admin_password)
 
     async def start(self) -> None:
         """Begin background work."""
@@ -292,17 +303,18 @@ class Propgauge:
         operations = Operations(self.store, self.metrics, clock.now)
         files = Scripts(self.store, self.builds)
         routes: list[BaseRoute] = [
-            Route(lead.PATH, self.lead.post, methods=["POST"]),
-            Route(lead.PATH, self.lead.options, methods=["OPTIONS"]),
+            Declared(lead.PATH, self.lead.post, Access.PUBLIC, ["POST"]),
+            Declared(lead.PATH, self.lead.options, Access.PUBLIC, ["OPTIONS"]),
             *self.leadscoring.routes(),
-            Route(leads.PATH, self.leads.get, methods=["GET"]),
-            Route(leads.PATH, self.leads.post, methods=["POST"]),
-            Route(pages.THANK_YOU_PATH, pages.thank_you),
-            Route("/healthz", operations.healthz),
-            Route("/readyz", operations.readyz),
-            Route("/metrics", operations.metrics),
+            Declared(leads.PATH, self.leads.get, Access.PARTNER),
+            Declared(leads.PATH, self.leads.post, Access.PARTNER, ["POST"]),
+            Declared(pages.THANK_YOU_PATH, pages.thank_you, Access.PUBLIC),
+            Declared("/healthz", operations.healthz, Access.PUBLIC),
+            Declared("/readyz", operations.readyz, Access.PUBLIC),
+            Declared("/metrics", operations.metrics, Access.PUBLIC),
             *files.routes(builds.paths(self.config)),
             *ApiReference(snippets.base_url(self.config)).routes(),
+            *self._dashboard_routes(),
         ]
         return [*routes, *self._demo_routes()] if self.config.demo else routes
 
@@ -310,7 +322,29 @@ class Propgauge:
         config = self.config
         external = bool(config.make_webhook_url)
         demo = Demo(DEMO, demo_webhook(config), clock.now, external=external)
-        return [Route("/", _to_demo), *demo.routes()]
+        return list(demo.routes())
+
+    def _dashboard_routes(self) -> list[BaseRoute]:
+        assets = Assets(urlsplit(self.config.public_url).path)
+        renderer = Renderer(self.config, assets)
+        gate = Gate(self.config, self.sign_in, self.directory, renderer, clock.now)
+        parts = Parts(
+            self.config,
+            self.store,
+            self.vault,
+            self.directory,
+            self.sign_in,
+            gate,
+            renderer,
+            self.peers,
+            self.builds,
+            self.destinations,
+            self.chain,
+            self.firing,
+            self._wake,
+            clock.now,
+        )
+        return [*assets.routes(), *dashboard.routes(parts)]
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -327,7 +361,3 @@ def _warm_up() -> None:
     timezone.countries_of("")
     gc.collect()
     gc.freeze()
-
-
-async def _to_demo(_request: Request) -> Response:
-    return RedirectResponse(demo_site.PATH)

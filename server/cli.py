@@ -11,6 +11,7 @@ from server.commands.deliveries import deliveries
 from server.commands.keys import key
 from server.commands.running import load_config, run
 from server.commands.sites import site
+from server.commands.users import user
 from server.config import ConfigError
 from server.store.contract import StoreError
 
@@ -65,5 +66,5 @@ def doctor() -> None:
         raise SystemExit(1)
 
 
-for _group in (client, site, key, deliveries):
+for _group in (client, site, key, user, deliveries):
     main.add_command(_group)

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import maxminddb
 from dotenv.parser import parse_stream
 
+from server.domain.user import password_fault
 from server.form_ai.catalogue import DEFAULT_MODELS
 from server.form_ai.chain import parse_models
 from server.form_ai.contract import ModelSpec
@@ -63,7 +64,10 @@ _HASHED_NAME = re.compile(r"/(tracker|form)-[0-9a-f]{16}\.js")
 
 SERVED_NAMES = frozenset(
     [
+        "account",
         "api",
+        "clients",
+        "dashboard",
         "demo",
         "docs",
         "favicon.ico",
@@ -72,8 +76,11 @@ SERVED_NAMES = frozenset(
         "metrics",
         "openapi.json",
         "readyz",
+        "sign-in",
+        "sign-out",
         "thank-you",
         "tracker.js",
+        "users",
     ]
 )
 """First segments of the paths that the server has itself, which no alias may take."""
@@ -97,6 +104,7 @@ class Config:
     track_path: str
     make_webhook_url: str
     make_webhook_secret: str
+    admin_password: str
     secret_key: str
     trusted_proxies: tuple[Network, ...]
     allow_private_targets: bool
@@ -139,6 +147,7 @@ class Config:
             self.make_webhook_secret,
             self.secret_key,
             self.typeform_secret,
+            self.admin_password,
             self.gemini_api_key,
             self.openai_api_key,
         )
@@ -235,6 +244,13 @@ def signing_secret(value: str) -> str:
 def _secret_key(value: str) -> str:
     if value and len(value) < MIN_SECRET_KEY_CHARS:
         raise ValueError(f"is shorter than {MIN_SECRET_KEY_CHARS} characters")
+    return value
+
+
+def _admin_password(value: str) -> str:
+    fault = password_fault(value) if value else ""
+    if fault:
+        raise ValueError(fault)
     return value
 
 
@@ -342,6 +358,13 @@ SETTINGS: tuple[Setting, ...] = (
         "https://graph.facebook.com/v26.0",
         _base_url,
         "Address of Meta's Graph API, with its version.",
+    ),
+    Setting(
+        "ADMIN_PASSWORD",
+        "",
+        _admin_password,
+        "Password of the admin that the first start makes. Unset: one is made and printed once.",
+        secret=True,
     ),
     Setting(
         "SECRET_KEY",

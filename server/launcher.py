@@ -15,6 +15,7 @@ import uvloop
 from server import logs
 from server.app import Propgauge, open_store
 from server.config import Config
+from server.usecases.sign_in import FIRST_ADMIN
 from server.web import demo
 from server.web.protocol import BeaconProtocol, protocol_for
 
@@ -74,17 +75,22 @@ class _Server(uvicorn.Server):
         """Start, then tell."""
         await super().startup(sockets)
         if self.started:
-            click.echo(banner(self._propgauge.config))
+            click.echo(banner(self._propgauge.config, self._propgauge.new_admin_password))
             sys.stdout.flush()
 
 
-def banner(config: Config) -> str:
+def banner(config: Config, new_admin_password: str = "") -> str:
     """The lines printed on start."""
     url = config.public_url or config.local_url
     lines = [f"propgauge listens on {url}"]
     if config.demo:
         lines.append(f"  demo site         {url}{demo.PATH}")
         lines.append(f"  demo deliveries   {config.local_url}{demo.DELIVERIES_PATH}/")
+    if new_admin_password:
+        lines.append(f"  dashboard         {url}/")
+        lines.append(f"  sign in as        {FIRST_ADMIN}")
+        told = f"{new_admin_password}  (shown only now)"
+        lines.append(f"  with password     {'ADMIN_PASSWORD' if config.admin_password else told}")
     return "\n".join(lines)
 
 

@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from server.domain.clock import to_text
 from server.domain.errors import AppError, ErrorCode
 from server.web import bodies
+from server.web.access import Access, Declared, DeclaredMount
 from server.web.peers import is_from_this_machine
 
 PATH = "/demo/"
@@ -61,10 +62,9 @@ class Demo:
     def routes(self) -> Sequence[BaseRoute]:
         """Everything below /demo/."""
         return (
-            Route(WEBHOOK_PATH, self.receive, methods=["POST"]),
-            Route("/favicon.ico", _favicon),
-            Route("/demo/deliveries.json", self.deliveries, methods=["GET"]),
-            Mount("/demo", self._page),
+            Declared(WEBHOOK_PATH, self.receive, Access.PUBLIC, ["POST"]),
+            Declared("/demo/deliveries.json", self.deliveries, Access.PUBLIC),
+            DeclaredMount("/demo", self._page, Access.PUBLIC),
         )
 
     async def receive(self, request: Request) -> Response:
@@ -100,10 +100,6 @@ class Demo:
             await send(message)
 
         await self._files(scope, receive, send_with_headers)
-
-
-async def _favicon(_request: Request) -> Response:
-    return RedirectResponse("/demo/img/favicon.svg")
 
 
 def _only_this_machine(request: Request) -> None:

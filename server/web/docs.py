@@ -15,9 +15,10 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from server.web import openapi
+from server.web.access import Access, Declared
 from server.web.api_reference import INTRODUCTION, PUBLIC, TAGS
 
 DOCUMENT_PATH = "/openapi.json"
@@ -41,7 +42,10 @@ class ApiReference:
 
     def routes(self) -> list[BaseRoute]:
         """Both paths."""
-        return [Route(DOCUMENT_PATH, self.document), Route(PAGE_PATH, self.page)]
+        return [
+            Declared(DOCUMENT_PATH, self.document, Access.PUBLIC),
+            Declared(PAGE_PATH, self.page, Access.PUBLIC),
+        ]
 
     async def document(self, _request: Request) -> Response:
         """The OpenAPI document, which any site's tools may read."""

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from server import channels
 from server.destinations import meta_capi
@@ -32,6 +32,7 @@ from server.usecases.predict import Predictions
 from server.usecases.receive_response import ResponseIntake
 from server.usecases.site_directory import SiteDirectory
 from server.web import bodies, problems
+from server.web.access import Access, Declared
 from server.web.lead_intake import LeadIntake
 from server.web.metrics import Metrics
 
@@ -90,13 +91,18 @@ class LeadScoringEndpoints:
         """The endpoints of the spec's table, and the progress of predictions."""
         client, run = f"{PREFIX}/predictions/{{client_id}}", "/{run_id}"
         return [
-            Route(WEBHOOK_PATH, self.webhook, methods=["POST"]),
-            Route(PREFIX, self.result, methods=["GET"]),
-            Route(f"{PREFIX}/fire-capi-event/{{client_id}}/{{email}}", self.fire, methods=["POST"]),
-            Route(f"{PREFIX}/config/{{client_id}}", self.get_config, methods=["GET"]),
-            Route(f"{PREFIX}/config/{{client_id}}", self.put_config, methods=["PUT"]),
-            Route(client, self.predict, methods=["POST"]),
-            Route(client + run, self.progress, methods=["GET"]),
+            Declared(WEBHOOK_PATH, self.webhook, Access.PARTNER, ["POST"]),
+            Declared(PREFIX, self.result, Access.PARTNER, ["GET"]),
+            Declared(
+                f"{PREFIX}/fire-capi-event/{{client_id}}/{{email}}",
+                self.fire,
+                Access.PARTNER,
+                ["POST"],
+            ),
+            Declared(f"{PREFIX}/config/{{client_id}}", self.get_config, Access.PARTNER, ["GET"]),
+            Declared(f"{PREFIX}/config/{{client_id}}", self.put_config, Access.PARTNER, ["PUT"]),
+            Declared(client, self.predict, Access.PARTNER, ["POST"]),
+            Declared(client + run, self.progress, Access.PARTNER, ["GET"]),
         ]
 
     # --- the webhook ----------------------------------------------------------

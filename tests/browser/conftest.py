@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.browser.desk import open_desk
 from tests.browser.recorder import Site, running_chromium, running_site
+from tests.dashboard import Dashboard, running_dashboard
 
 
 @pytest.fixture(scope="module")
@@ -35,3 +37,17 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     return context.new_page()
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """A server with two clients and four users, one a file."""
+    with running_dashboard(tmp_path_factory.mktemp("dashboard") / "data") as dashboard:
+        yield dashboard
+
+
+@pytest.fixture
+def desk(browser: Browser, dashboard: Dashboard) -> Iterator[Page]:
+    """A browser in which the admin has signed in."""
+    with open_desk(browser, dashboard) as page:
+        yield page

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.dashboard import Dashboard, running_dashboard
 from tests.integration.http_fixtures import (
     COUNTRY_DB,
     RANGES,
@@ -45,3 +46,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
 def person(shared: SharedServer) -> Person:
     """A visitor of the shared server whom no other test knows."""
     return Person(shared)
+
+
+@pytest.fixture(scope="session")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """A server with two clients and four users, for all tests of the dashboard over HTTP."""
+    with running_dashboard(tmp_path_factory.mktemp("dashboard") / "data") as dashboard:
+        yield dashboard
