@@ -28,7 +28,7 @@ class SessionRow(NamedTuple):
     client_id: int
     session_id: str
     visitor_id: str
-    site_key: str
+    site_key: str | None
     ip: str
     country: str
     user_agent: str

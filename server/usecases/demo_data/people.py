@@ -88,6 +88,7 @@ _FIRST_NAMES = {culture: first.split() for culture, (first, _last) in _NAMES.ite
 _LAST_NAMES = {culture: last.split() for culture, (_first, last) in _NAMES.items()}
 
 _US_AREAS = range(202, 990, 13)
+_OWN_ADDRESS_SHARE = 0.75
 _EMAIL_DOMAINS = ("example.com", "example.com", "example.org")
 _PLAIN_LETTERS = str.maketrans({"ł": "l", "Ł": "L", "ß": "ss", "ø": "o", "'": "", " ": ""})
 
@@ -129,10 +130,10 @@ class People:
         phone = next(self._phones[rng.choice(nation.phones)]) if with_phone else ""
         return Person(first, last, email, phone)
 
-    def address(self) -> str:
-        """An address of a documentation range, mostly one that nobody else has."""
+    def address(self, *, shared: bool = True) -> str:
+        """An address of a documentation range; without `shared` one that nobody else has."""
         rng = self._rng
-        if rng.random() < 0.75:
+        if not shared or rng.random() < _OWN_ADDRESS_SHARE:
             return (
                 f"2001:db8:{rng.getrandbits(16):x}:{rng.getrandbits(16):x}::{rng.getrandbits(16):x}"
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import NamedTuple
@@ -79,10 +79,12 @@ class Plan:
 
     def days(self, now: datetime) -> Iterator[list[Slot]]:
         """Day by day the slots in their order, with those who only look."""
-        lookers = self._tracked / CONVERSION_SHARE - self._tracked
+        lookers, due, made = self._tracked / CONVERSION_SHARE - self._tracked, 0.0, 0
         for day, share in enumerate(self._rhythm.shares):
-            for _ in range(round(lookers * share)):
+            due += lookers * share
+            while made < round(due):
                 self._look(self._rhythm.moment_on(day), now)
+                made += 1
             slots, self._days[day] = self._days[day], []
             yield sorted(slots, key=lambda slot: slot.moment)
 
@@ -102,6 +104,8 @@ class Plan:
             self._put(Slot(moment, None, enquiry))
             return
         visitor = self._visits.visitor(moment, converts=True)
+        if way.match is MatchKind.IP:
+            visitor.peer = replace(visitor.peer, ip=self._people.address(shared=False))
         self._tracked += 1
         begins = moment
         for _ in range(self._rng.choice(visitor.mood.sessions) - 1):

@@ -56,7 +56,7 @@ class Rhythm:
         hours = self._hours[: self._now.hour + 1] if today else self._hours
         (hour,) = self._rng.choices(range(len(hours)), cum_weights=hours)
         seconds = self._rng.randrange(hour * 3600, (hour + 1) * 3600)
-        moment = self._midnights[day] + timedelta(
-            seconds=seconds, milliseconds=self._rng.randrange(1000)
-        )
-        return min(moment, self._now - _BREATH)
+        midnight = self._midnights[day]
+        moment = midnight + timedelta(seconds=seconds, milliseconds=self._rng.randrange(1000))
+        latest = self._now - _BREATH
+        return moment if moment <= latest else midnight + self._rng.random() * (latest - midnight)

@@ -32,7 +32,7 @@ from server.usecases.receive_response import FORWARD_AFTER, forward_id_of, lead_
 from server.usecases.report_conversion import conversion_of
 from server.usecases.score_response import capi_data
 
-_FINISHED_SHARE, _UNSCORED_SHARE = 0.72, 0.05
+_FINISHED_SHARE, _UNSCORED_SHARE = 0.72, 0.08
 _UNSCORED = "no model answered: the last one did not answer in time"
 
 

@@ -38,7 +38,7 @@ READ = Mood((3, 6), (150, 330), (70, 100), (5, 14), (1, 1, 2, 2, 3))
 STUDY = Mood((4, 9), (300, 900), (90, 100), (10, 26), (2, 2, 3, 4, 5))
 
 VISITOR_MOODS = {BOUNCE: 45, GLANCE: 30, BROWSE: 17, READ: 7, STUDY: 1}
-LEAD_MOODS = {GLANCE: 17, BROWSE: 32, READ: 30, STUDY: 21}
+LEAD_MOODS = {GLANCE: 27, BROWSE: 30, READ: 25, STUDY: 18}
 
 _CHROME = "(KHTML, like Gecko) Chrome/140.0.0.0"
 _IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X)"
@@ -239,7 +239,7 @@ class Visits:
             self._client_id,
             visit.session_id,
             visitor.visitor_id,
-            self._site_key,
+            self._site_key or None,
             peer.ip,
             peer.country,
             peer.user_agent,
