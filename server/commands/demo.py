@@ -56,6 +56,7 @@ def seed_demo(  # one parameter an option
             more=more,
             paused=paused,
         )
+        await seeding.check(store, order)
         with click.progressbar(length=leads, label="Seeding leads", show_pos=True) as bar:
             return await seeding.seed(store, order, bar.update)
 

@@ -138,7 +138,7 @@ class AttemptRow(NamedTuple):
 
 
 class EventLogRow(NamedTuple):
-    """One request to Meta and what came back."""
+    """One request to Meta and what came back, if anything."""
 
     client_id: int
     delivery_id: str
@@ -146,8 +146,8 @@ class EventLogRow(NamedTuple):
     event_name: str
     email: str | None
     request_body: str
-    response_status: int
-    response_body: str
+    response_status: int | None
+    response_body: str | None
     fbtrace_id: str | None
     created_at: str
 

@@ -26,7 +26,7 @@ from server.usecases.demo_data.told import Makers, Storyteller, Told
 from server.usecases.demo_data.visits import Visits
 
 ROWS_PER_WRITE = 3_000
-"""About a tenth of a second of the writer's lock: a running server waits no longer for it."""
+"""Under a tenth of a second of the database's lock, for which a running server may wait too."""
 
 _UNCONFIGURED_SHARE = 0.03
 """Of the days, at their beginning, there was no webhook yet."""
@@ -54,6 +54,15 @@ class SeedOrder:
     paused: bool = False
 
 
+async def check(store: Store, order: SeedOrder) -> int:
+    """How many leads the client has; raises SeedRefusedError where they are in the way."""
+    client_id = order.client.client_id
+    existing = await seeding.count_leads(store, client_id)
+    if existing and not order.more:
+        raise SeedRefusedError(f"client {client_id} has {existing} leads already")
+    return existing
+
+
 async def seed(store: Store, order: SeedOrder, on_leads: Callable[[int], None]) -> int:
     """Make the data; how many rows beside leads and responses were written.
 
@@ -61,9 +70,7 @@ async def seed(store: Store, order: SeedOrder, on_leads: Callable[[int], None]) 
     what was committed before an error stays.
     """
     client_id = order.client.client_id
-    existing = await seeding.count_leads(store, client_id)
-    if existing and not order.more:
-        raise SeedRefusedError(f"client {client_id} has {existing} leads already")
+    existing = await check(store, order)
     rng = Random(f"{order.seed}:{client_id}:{existing}")  # noqa: S311 # to be repeatable
     people = People(rng)
     rhythm = Rhythm(rng, order.now, order.days)

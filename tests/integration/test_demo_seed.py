@@ -546,8 +546,9 @@ def test_seed_when_the_client_has_leads_is_refused_unless_more_is_wanted(
     words = "--leads", "20", "--days", "2"
     assert invoke(tmp_path, *words).exit_code == 0
     refused = invoke(tmp_path, *words)
-    assert (refused.exit_code, refused.stderr) == (
+    assert (refused.exit_code, refused.stdout, refused.stderr) == (
         1,
+        "",
         "Error: client 1 has 20 leads already; --more adds to them\n",
     )
     assert invoke(tmp_path, *words, "--more").exit_code == 0

@@ -132,9 +132,8 @@ def _attempt(delivery: Delivery, moment: datetime, took_ms: int, outcome: Outcom
 
 
 def _log(delivery: Delivery, outcome: Outcome, moment: str) -> Iterator[EventLogRow]:
-    if not delivery.event_name or outcome.status is None:
+    if not delivery.event_name:
         return
-    trace = json.loads(outcome.response).get("fbtrace_id")
     yield EventLogRow(
         delivery.client_id,
         delivery.delivery_id,
@@ -143,10 +142,16 @@ def _log(delivery: Delivery, outcome: Outcome, moment: str) -> Iterator[EventLog
         delivery.email or None,
         json.dumps({"data": [json.loads(delivery.payload)]}),
         outcome.status,
-        outcome.response,
-        trace,
+        outcome.response or None,
+        _trace_of(outcome.response),
         moment,
     )
+
+
+def _trace_of(response: str) -> str | None:
+    told = json.loads(response) if response else {}
+    trace: str | None = told.get("error", told).get("fbtrace_id")
+    return trace
 
 
 def _delivery(  # one row, made of all that settling found out

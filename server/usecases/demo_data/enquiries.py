@@ -103,8 +103,9 @@ class Enquiries:
         if enquiry.trouble is Trouble.INVENTED:
             return replace(person, email="test@example", phone="12345")
         if enquiry.trouble is Trouble.ROLE:
-            person = replace(person, email=f"info@{person.last_name.encode().hex()}.example.com")
-        elif enquiry.trouble is Trouble.NONE:
+            company = person.email.partition("@")[0].replace(".", "-")
+            return replace(person, email=f"info@{company}.example.com")
+        if enquiry.trouble is Trouble.NONE:
             self._last = person
         return person
 
