@@ -22,13 +22,21 @@ def demo() -> None:
 @click.option(
     "--seed", type=int, default=1, show_default=True, help="The same seed, the same data."
 )
+@click.option(
+    "--conversion",
+    type=click.FloatRange(0.1, 100),
+    default=4.0,
+    show_default=True,
+    help="Percent of visitors who leave a lead; 100 is quickest, as nobody only looks.",
+)
 @click.option("--more", is_flag=True, help="Also where the client has leads already.")
 @click.option("--paused", is_flag=True, help="Make.com stands paused; also for real leads.")
-def seed_demo(  # one parameter an option
+def seed_demo(  # noqa: PLR0913 # one parameter an option
     leads: int,
     days: int,
     client_id: int,
     seed: int,
+    conversion: float,
     *,
     more: bool,
     paused: bool,
@@ -55,6 +63,7 @@ def seed_demo(  # one parameter an option
             now=clock.now(),
             more=more,
             paused=paused,
+            conversion=conversion / 100,
         )
         await seeding.check(store, order)
         with click.progressbar(length=leads, label="Seeding leads", show_pos=True) as bar:

@@ -5,7 +5,7 @@ Nothing of it ever leaves: pending deliveries are leased to nobody for ever, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -19,7 +19,7 @@ from server.usecases.demo_data.dispatch import Dispatch
 from server.usecases.demo_data.enquiries import Enquiries
 from server.usecases.demo_data.follow_up import FollowUp
 from server.usecases.demo_data.people import People
-from server.usecases.demo_data.plan import Plan
+from server.usecases.demo_data.plan import Plan, Slot
 from server.usecases.demo_data.responses import Responses
 from server.usecases.demo_data.rhythm import Rhythm
 from server.usecases.demo_data.told import Makers, Storyteller, Told
@@ -40,7 +40,8 @@ class SeedRefusedError(Exception):
 class SeedOrder:
     """What to make. The same order on an empty database makes the same data.
 
-    `more` allows it where the client has leads; `paused` makes Make.com a paused destination.
+    `more` allows it where the client has leads; `paused` makes Make.com a paused destination;
+    `conversion` is the share of visitors who leave a lead, from above 0 to 1.
     """
 
     client: Client
@@ -52,6 +53,7 @@ class SeedOrder:
     now: datetime
     more: bool = False
     paused: bool = False
+    conversion: float = 0.04
 
 
 async def check(store: Store, order: SeedOrder) -> int:
@@ -86,7 +88,7 @@ async def seed(store: Store, order: SeedOrder, on_leads: Callable[[int], None]) 
     plan = Plan(rng, rhythm, people, visits)
     plan.enquire(order.leads, order.now)
     storyteller = Storyteller(rng, order.client, makers, order.now)
-    return await _write(store, plan, storyteller, order.now, on_leads)
+    return await _write(store, plan.days(order.now, order.conversion), storyteller, on_leads)
 
 
 def _dispatch(rng: Random, order: SeedOrder, begins_at: datetime) -> Dispatch:
@@ -97,13 +99,12 @@ def _dispatch(rng: Random, order: SeedOrder, begins_at: datetime) -> Dispatch:
 
 async def _write(
     store: Store,
-    plan: Plan,
+    days: Iterable[Sequence[Slot]],
     storyteller: Storyteller,
-    now: datetime,
     on_leads: Callable[[int], None],
 ) -> int:
     told, rows = Told(), 0
-    for slots in plan.days(now):
+    for slots in days:
         for slot in slots:
             storyteller.tell(slot, told)
             if len(told.rows) >= ROWS_PER_WRITE:

@@ -150,6 +150,12 @@ def test_visitors_when_seeded_convert_as_seldom_as_on_real_sites(seeded: Seeded)
     assert seeded.value("SELECT COUNT(*) FROM sessions WHERE consent = 0") > 0
 
 
+async def test_visitors_when_all_convert_are_those_of_the_leads(tmp_path: Path) -> None:
+    made = await make(tmp_path / "propgauge.db", order(40, 9, conversion=1.0))
+    tracked = made.value("SELECT COUNT(*) FROM Leads WHERE MatchKind <> 'none'")
+    assert made.value("SELECT COUNT(DISTINCT visitor_id) FROM sessions") == tracked
+
+
 def test_leads_when_seeded_come_by_every_channel(seeded: Seeded) -> None:
     rows = seeded.query("SELECT Channel, COUNT(*) AS leads FROM Leads GROUP BY Channel")
     share = {row["Channel"]: row["leads"] / LEADS for row in rows}
@@ -543,7 +549,7 @@ def test_seed_when_the_client_has_leads_is_refused_unless_more_is_wanted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(workplace())
-    words = "--leads", "20", "--days", "2"
+    words = "--leads", "20", "--days", "2", "--conversion", "50"
     assert invoke(tmp_path, *words).exit_code == 0
     refused = invoke(tmp_path, *words)
     assert (refused.exit_code, refused.stdout, refused.stderr) == (

@@ -15,9 +15,6 @@ from server.usecases.demo_data.people import People
 from server.usecases.demo_data.rhythm import Rhythm
 from server.usecases.demo_data.visits import Visitor, Visits
 
-CONVERSION_SHARE = 0.04
-"""Of the visitors so many leave a lead."""
-
 _NEWEST = 6
 _NEWEST_GAP_SECONDS = (25, 600)
 _BURST, _BURST_SHARE = 7, 0.0012
@@ -77,9 +74,12 @@ class Plan:
         for moment in newest:
             self._enquiry(moment)
 
-    def days(self, now: datetime) -> Iterator[list[Slot]]:
-        """Day by day the slots in their order, with those who only look."""
-        lookers, due, made = self._tracked / CONVERSION_SHARE - self._tracked, 0.0, 0
+    def days(self, now: datetime, conversion: float) -> Iterator[list[Slot]]:
+        """Day by day the slots in their order, with those who only look.
+
+        Of all visitors the share `conversion`, from above 0 to 1, leave a lead.
+        """
+        lookers, due, made = self._tracked / conversion - self._tracked, 0.0, 0
         for day, share in enumerate(self._rhythm.shares):
             due += lookers * share
             while made < round(due):
