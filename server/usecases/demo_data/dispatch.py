@@ -154,7 +154,7 @@ def _trace_of(response: str) -> str | None:
     return trace
 
 
-def _delivery(  # one row, made of all that settling found out
+def _delivery(
     delivery: Delivery,
     state: DeliveryState,
     attempts: list[AttemptRow],

@@ -224,7 +224,7 @@ class Visits:
             rows, visit, landing.started_at, landing.url, views[-1].url, referrer, attribution
         )
 
-    def _session_row(  # the parts of one session, all at hand where it is told
+    def _session_row(
         self,
         visitor: Visitor,
         visit: Visit,
