@@ -1,0 +1,1 @@
+"""What demonstration data is made of: tables of people and property, and what they do."""
