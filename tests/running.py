@@ -142,7 +142,7 @@ class RunningServer:
                 if self.client.get("/readyz").status_code == 200:
                     return
             except httpx.TransportError:
-                threading.Event().wait(0.05)
+                threading.Event().wait(0.01)
         self.process.kill()
         self.process.wait()
         self._reader.join()
