@@ -37,10 +37,17 @@ def _forkserver() -> ForkServerContext:
     context.set_forkserver_preload(PRELOADED)
     with mock.patch.dict(os.environ, PYTHONPATH=str(ROOT)):
         os.environ.pop(MEASURING, None)
-        first = context.Process(target=int)
+        first = context.Process(target=_check_forkserver)
         first.start()
         first.join()
+    assert first.exitcode == 0
     return context
+
+
+def _check_forkserver() -> None:
+    """A thread would be missing in whatever is forked, and with it the locks that it holds."""
+    threads = Path(f"/proc/{os.getppid()}/task")
+    assert not threads.exists() or len(list(threads.iterdir())) == 1, "an import starts threads"
 
 
 class Forked:
