@@ -24,7 +24,7 @@ from server.config import ROOT
 MEASURING = "COVERAGE_PROCESS_CONFIG"
 """Tells coverage in the environment of a process that it is to be measured."""
 
-PRELOADED = ["server.launcher", "tests.forked"]
+PRELOADED = ["server.form_ai.gemini", "server.form_ai.openai", "server.launcher", "tests.forked"]
 
 
 @cache
