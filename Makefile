@@ -26,9 +26,9 @@ unit: .set-up/test
 	  --cov=server.domain --cov=server.factors --cov=server.signals --cov=server.channels \
 	  --cov-branch --cov-report= --cov-fail-under=100
 
-# The program as a whole: real store, real HTTP, real browser, real wrangler.
+# The program as a whole: real store, real HTTP, real browser, real wrangler. Much of it waits.
 rest: .set-up/test
-	$(BIN)/python -m pytest tests/integration tests/browser -n 2 --dist loadfile -q \
+	$(BIN)/python -m pytest tests/integration tests/browser -n 4 --dist loadfile -q \
 	  --cov=server --cov-branch --cov-append --cov-report= --cov-fail-under=90
 
 bench: .set-up/test

@@ -21,6 +21,7 @@ from typing import Any, Self
 import httpx
 
 from server.config import CONFIG_FILE, ROOT, SETTINGS
+from tests.forked import Forked
 
 BROWSER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -86,14 +87,7 @@ class RunningServer:
 
     def start(self) -> Self:
         """Start and wait until it answers."""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "server", "serve"],
-            cwd=workplace(),
-            env=clean_environment(self.settings),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        self.process = Forked(["serve"], env=clean_environment(self.settings), cwd=workplace())
         self._reader = threading.Thread(target=self._read_output)
         self._reader.start()
         self.client = httpx.Client(
@@ -148,14 +142,12 @@ class RunningServer:
                 if self.client.get("/readyz").status_code == 200:
                     return
             except httpx.TransportError:
-                threading.Event().wait(0.05)
+                threading.Event().wait(0.01)
         self.process.kill()
         self.process.wait()
         self._reader.join()
         raise AssertionError("the server did not start:\n" + "".join(self.output))
 
     def _read_output(self) -> None:
-        stream = self.process.stdout
-        assert stream is not None
-        with stream:
+        with self.process.output as stream:
             self.output.extend(stream)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import minify
-
 from server.config import ROOT, Config, ConfigError
 from server.domain.script import ScriptBuild
 from server.web import track
@@ -42,4 +40,7 @@ def _with_endpoint(source: str, track_path: str) -> str:
 
 
 def _minified(name: str, source: str) -> ScriptBuild:
+    # Written in Go: with it come threads, which a process that forks must not have.
+    import minify  # noqa: PLC0415
+
     return ScriptBuild(name, minify.string("application/javascript", source))

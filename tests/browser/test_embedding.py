@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, Response
@@ -25,6 +26,7 @@ ALIASES = {
     "FORM_PATH": "/assets/pg-form.js",
     "TRACK_PATH": "/assets/pg",
 }
+ROW_KEYS = {"page_views": "page_view_id", "sessions": "session_id", "Leads": "Id"}
 NOTE_VIOLATIONS = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
@@ -89,10 +91,27 @@ class Embedded:
     site: PropertySite
     server: RunningServer
     texts: Mapping[str, str]
+    former: dict[str, set[Any]] = field(default_factory=dict)
+    """The rows that were there when the test began, by table."""
+
+    def begin(self) -> Self:
+        """Forget what a former test left on the site and the server."""
+        self.site.pages, self.site.policy = {}, ""
+        self.former = {table: {row["key"] for row in self._rows(table)} for table in ROW_KEYS}
+        return self
+
+    def stored(self, table: str, *columns: str) -> list[dict[str, Any]]:
+        """These columns of what the test has stored so far."""
+        former = self.former.get(table, set())
+        new = [row for row in self._rows(table) if row["key"] not in former]
+        return [{name: row[name] for name in columns} for row in new]
+
+    def _rows(self, table: str) -> list[dict[str, Any]]:
+        return self.server.query(f"SELECT {ROW_KEYS[table]} AS key, * FROM {table}")
 
     def stored_pages(self) -> list[str]:
-        """The addresses of the page views stored, for this site and client only."""
-        return [row["url"] for row in self.server.query("SELECT url FROM page_views")]
+        """The addresses of the page views stored."""
+        return [row["url"] for row in self.stored("page_views", "url")]
 
 
 @contextmanager
@@ -123,18 +142,28 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
+@pytest.fixture(scope="module")
+def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    with embedded(tmp_path_factory.mktemp("plain")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def aliased_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    with embedded(tmp_path_factory.mktemp("aliased"), **ALIASES) as started:
+        yield started
+
+
 @pytest.fixture
-def plain(tmp_path: Path) -> Iterator[Embedded]:
+def plain(plain_server: Embedded) -> Embedded:
     """A site on a server without aliases."""
-    with embedded(tmp_path) as started:
-        yield started
+    return plain_server.begin()
 
 
 @pytest.fixture
-def aliased(tmp_path: Path) -> Iterator[Embedded]:
+def aliased(aliased_server: Embedded) -> Embedded:
     """A site on a server with all aliases."""
-    with embedded(tmp_path, **ALIASES) as started:
-        yield started
+    return aliased_server.begin()
 
 
 def is_beacon(response: Response) -> bool:
@@ -153,8 +182,7 @@ def assert_stored(answer: Response, on: Embedded, path: str = "/residences") -> 
     assert answer.status == 202
     assert "x-propgauge-dropped" not in answer.headers
     assert on.stored_pages() == [on.site.origin + path]
-    (row,) = on.server.query("SELECT site_key FROM sessions")
-    assert row["site_key"] == SITE
+    assert on.stored("sessions", "site_key") == [{"site_key": SITE}]
 
 
 @pytest.mark.parametrize("title", ["Scripts", "Scripts, frozen", "Google Tag Manager"])
@@ -175,12 +203,9 @@ def test_form_with_the_pasted_scripts_when_sent_becomes_a_lead_of_the_visit(
     page.locator("input[name=__visitor_id]").wait_for(state="attached")
     send_enquiry(page)
     assert page.url == plain.site.origin + "/thank-you/"
-    (lead,) = plain.server.query("SELECT Email, SiteKey, MatchKind FROM Leads")
-    assert dict(lead) == {
-        "Email": "ana@example.com",
-        "SiteKey": SITE,
-        "MatchKind": "visitor_id",
-    }
+    assert plain.stored("Leads", "Email", "SiteKey", "MatchKind") == [
+        {"Email": "ana@example.com", "SiteKey": SITE, "MatchKind": "visitor_id"}
+    ]
 
 
 def send_enquiry(page: Page) -> None:
@@ -203,14 +228,15 @@ def test_frozen_script_when_its_text_is_another_is_refused_by_the_browser(
 
 
 def test_frozen_script_after_an_upgrade_of_the_server_still_stores_the_visit(
-    page: Page, plain: Embedded
+    page: Page, tmp_path: Path
 ) -> None:
-    plain.server.stop()
-    plain.server.settings.update(ALIASES)
-    with plain.server:
-        answer = visit(page, plain, plain.texts["Scripts, frozen"])
-        assert_stored(answer, plain)
-        assert answer.url == f"{plain.server.url}/api/track"
+    with embedded(tmp_path) as own:
+        own.server.stop()
+        own.server.settings.update(ALIASES)
+        own.server.start()
+        answer = visit(page, own, own.texts["Scripts, frozen"])
+        assert_stored(answer, own)
+        assert answer.url == f"{own.server.url}/api/track"
 
 
 def requests_of(page: Page) -> list[Request]:
@@ -265,7 +291,7 @@ def test_policy_that_is_documented_is_enough_for_scripts_beacons_and_forms(
     page.locator("input[name=__visitor_id]").wait_for(state="attached")
     assert page.evaluate("violations") == []
     send_enquiry(page)
-    assert plain.server.query("SELECT MatchKind FROM Leads") == [{"MatchKind": "visitor_id"}]
+    assert plain.stored("Leads", "MatchKind") == [{"MatchKind": "visitor_id"}]
 
 
 @pytest.mark.parametrize(
@@ -289,7 +315,7 @@ def test_policy_without_the_server_as_a_form_target_refuses_the_form(
     visit(page, plain, plain.texts["Scripts"] + plain.texts["Form"], "/")
     page.evaluate("document.forms[0].requestSubmit()")
     page.wait_for_function("violations.includes('form-action')")
-    assert plain.server.query("SELECT 1 FROM Leads") == []
+    assert plain.stored("Leads", "Id") == []
 
 
 def test_site_under_a_policy_of_its_own_when_aliases_are_shown_needs_no_other_source(

@@ -9,41 +9,71 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from server.app import prepare_store
+from server.cli import main
 from server.domain import clock
-from server.domain.directory import FIRST_CLIENT, ApiKey, Scope, hash_of_key, new_key
+from server.domain.directory import FIRST_CLIENT, ApiKey, Scope, Site, hash_of_key, new_key
 from server.store import directory
 from server.store.file import FileStore
 from tests.beacons import view
 from tests.integration.http_fixtures import BROWSER_FORM, problem_of
-from tests.running import RunningServer, propgauge
+from tests.running import RunningServer
 
 QUOTAS = "address=3, key=5 form=8"
 
 
+SITES = [f"site-{number}" for number in range(30)]
+"""More than there are tests that share the server."""
+
+_unused_sites = iter(SITES)
+
+
 @dataclass(frozen=True)
 class Limited:
-    """A server with small limits, and two keys."""
+    """A server with small limits; two keys, a site and addresses that no other test has."""
 
     server: RunningServer
     key: str
     other_key: str
+    site: str
+    leads_before: int
+
+    def ip(self, number: int) -> str:
+        """An address of the test's own."""
+        return f"198.18.{SITES.index(self.site)}.{number}"
 
     def lead(self, ip: str, key: str = "", **fields: str) -> httpx.Response:
         headers = {"x-forwarded-for": ip}
         if key:
             headers["authorization"] = f"Bearer {key}"
-        body = {"email": "ana@example.com", **fields}
+        body = {"email": "ana@example.com", "site": self.site, **fields}
         return self.server.client.post("/api/lead", json=body, headers=headers)
 
     def statuses(self, count: int, ip: str, key: str = "", **fields: str) -> list[int]:
         return [self.lead(ip, key, **fields).status_code for _ in range(count)]
 
     def stored(self) -> int:
-        return len(self.server.query("SELECT Id FROM Leads"))
+        """How many leads the test has stored."""
+        return count_leads(self.server) - self.leads_before
 
 
-async def _furnish(database: Path, *keys: str) -> None:
+def count_leads(server: RunningServer) -> int:
+    return len(server.query("SELECT Id FROM Leads"))
+
+
+async def _add_sites(database: Path) -> None:
+    store = FileStore.open(database)
+    await prepare_store(store)
+    for site_key in SITES:
+        await directory.add_site(
+            store, Site(site_key, FIRST_CLIENT, None, frozenset()), clock.now()
+        )
+    await store.close()
+
+
+async def _add_keys(database: Path, *keys: str) -> None:
     store = FileStore.open(database)
     for key in keys:
         new = ApiKey(0, "partner", hash_of_key(key), FIRST_CLIENT, Scope.ADMIN)
@@ -51,24 +81,31 @@ async def _furnish(database: Path, *keys: str) -> None:
     await store.close()
 
 
-@pytest.fixture
-def limited(tmp_path: Path) -> Iterator[Limited]:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    data_dir = tmp_path_factory.mktemp("limits") / "data"
+    asyncio.run(_add_sites(data_dir / "propgauge.db"))
     settings = {"RATE_LIMIT": QUOTAS, "TRUSTED_PROXIES": "127.0.0.1"}
+    with RunningServer(data_dir, settings) as running:
+        yield running
+
+
+@pytest.fixture
+def limited(server: RunningServer) -> Limited:
     keys = new_key(), new_key()
-    with RunningServer(tmp_path / "data", settings) as server:
-        asyncio.run(_furnish(tmp_path / "data" / "propgauge.db", *keys))
-        yield Limited(server, *keys)
+    asyncio.run(_add_keys(server.data_dir / "propgauge.db", *keys))
+    return Limited(server, *keys, next(_unused_sites), count_leads(server))
 
 
 def test_leads_of_an_address_beyond_its_limit_are_refused_and_not_stored(limited: Limited) -> None:
-    assert limited.statuses(4, "192.0.2.1") == [201, 201, 201, 429]
-    assert limited.statuses(1, "192.0.2.2") == [201]
+    assert limited.statuses(4, limited.ip(1)) == [201, 201, 201, 429]
+    assert limited.statuses(1, limited.ip(2)) == [201]
     assert limited.stored() == 4
 
 
 def test_refusal_tells_the_limit_and_when_to_come_again(limited: Limited) -> None:
-    limited.statuses(3, "192.0.2.1")
-    answer = limited.lead("192.0.2.1")
+    limited.statuses(3, limited.ip(1))
+    answer = limited.lead(limited.ip(1))
     assert "3 requests a minute for this address" in problem_of(answer, 429)["detail"]
     assert 0 < int(answer.headers["retry-after"]) <= 20
     assert answer.headers["ratelimit-policy"] == '"address";q=3;w=60'
@@ -76,9 +113,9 @@ def test_refusal_tells_the_limit_and_when_to_come_again(limited: Limited) -> Non
 
 
 def test_answer_tells_what_is_left_of_the_nearest_limit(limited: Limited) -> None:
-    answer = limited.lead("192.0.2.1")
+    answer = limited.lead(limited.ip(1))
     assert answer.headers["ratelimit"] == '"address";r=2;t=20'
-    with_key = limited.lead("192.0.2.1", limited.key)
+    with_key = limited.lead(limited.ip(1), limited.key)
     assert with_key.headers["ratelimit"] == '"key";r=4;t=12'
 
 
@@ -89,27 +126,27 @@ def test_addresses_of_one_ipv6_network_count_together(limited: Limited) -> None:
 
 
 def test_key_counts_for_itself_from_whatever_address(limited: Limited) -> None:
-    assert limited.statuses(3, "192.0.2.1", limited.key) == [201] * 3
-    assert limited.statuses(3, "192.0.2.2", limited.key) == [201, 201, 429]
-    assert limited.statuses(1, "192.0.2.2", limited.other_key) == [201]
-    assert limited.statuses(1, "192.0.2.1") == [201]
+    assert limited.statuses(3, limited.ip(1), limited.key) == [201] * 3
+    assert limited.statuses(3, limited.ip(2), limited.key) == [201, 201, 429]
+    assert limited.statuses(1, limited.ip(2), limited.other_key) == [201]
+    assert limited.statuses(1, limited.ip(1)) == [201]
 
 
 def test_form_counts_for_its_site_from_all_addresses(limited: Limited) -> None:
-    statuses = [limited.lead(f"192.0.2.{number}", site="demo").status_code for number in range(9)]
+    statuses = [limited.lead(limited.ip(number), site="demo").status_code for number in range(9)]
     assert statuses == [201] * 8 + [429]
-    assert limited.lead("192.0.2.99").status_code == 201
+    assert limited.lead(limited.ip(99)).status_code == 201
 
 
 def test_unknown_keys_count_against_the_address_that_tries_them(limited: Limited) -> None:
-    assert limited.statuses(5, "192.0.2.1", "pg_guess") == [401, 401, 401, 429, 429]
+    assert limited.statuses(5, limited.ip(1), "pg_guess") == [401, 401, 401, 429, 429]
 
 
 def test_plain_form_beyond_the_limit_shows_a_page_that_says_so(limited: Limited) -> None:
-    limited.statuses(3, "192.0.2.1")
-    headers = {**BROWSER_FORM, "x-forwarded-for": "192.0.2.1"}
+    limited.statuses(3, limited.ip(1))
+    headers = {**BROWSER_FORM, "x-forwarded-for": limited.ip(1)}
     answer = limited.server.client.post(
-        "/api/lead", data={"email": "ana@example.com"}, headers=headers
+        "/api/lead", data={"email": "ana@example.com", "site": limited.site}, headers=headers
     )
     assert answer.status_code == 429
     assert "retry-after" in answer.headers
@@ -166,7 +203,8 @@ def test_limit_as_one_number_counts_for_all_three(tmp_path: Path) -> None:
 def test_limit_that_cannot_be_used_stops_the_start_with_one_line(
     tmp_path: Path, value: str
 ) -> None:
-    done = propgauge("doctor", settings={"DATA_DIR": str(tmp_path), "RATE_LIMIT": value})
-    assert done.returncode == 1
+    settings = {"DATA_DIR": str(tmp_path), "RATE_LIMIT": value}
+    done = CliRunner().invoke(main, ["doctor"], env=settings)
+    assert done.exit_code == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("Error: RATE_LIMIT: ")
