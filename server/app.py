@@ -47,6 +47,7 @@ from server.usecases.score_response import ResponseScoring
 from server.usecases.score_response import parse as parse_response
 from server.usecases.sign_in import SignIn
 from server.usecases.site_directory import REFRESH_SECONDS, SiteDirectory
+from server.usecases.watch_leads import LeadWatch
 from server.web import builds, lead, leads, pages, problems, snippets
 from server.web import demo as demo_site
 from server.web.access import Access, Declared
@@ -151,6 +152,7 @@ class Propgauge:
         self.metrics = Metrics()
         self.vault = vault = Vault(config.secret_key)
         self.sign_in = SignIn(store, clock.now)
+        self.watch = LeadWatch(store)
         self.new_admin_password = ""
         """Of the admin that `prepare` made, to be shown once; "" when there was one."""
         self.directory = SiteDirectory(
@@ -341,6 +343,7 @@ class Propgauge:
             self.destinations,
             self.chain,
             self.firing,
+            self.watch,
             self._wake,
             clock.now,
         )

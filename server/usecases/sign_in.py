@@ -115,6 +115,13 @@ class SignIn:
             await users.touch_session(self._store, hashed, now)
         return user
 
+    async def is_open(self, token: str) -> bool:
+        """Whether a session still is one; asking does not keep it open."""
+        now = self._now()
+        return (
+            await users.user_of_session(self._store, hash_of_token(token), _limits(now)) is not None
+        )
+
     async def sign_out(self, token: str) -> None:
         """End a session on the server."""
         await users.end_session(self._store, hash_of_token(token))

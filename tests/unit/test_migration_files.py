@@ -1,6 +1,6 @@
-import sqlite3
 from pathlib import Path
 
+import apsw
 import pytest
 
 from server.store.migrate import SchemaError, migration_files, split
@@ -101,12 +101,12 @@ def test_split_of_a_script_that_ends_in_a_comment_leaves_it_out(script: str) -> 
 
 
 def test_split_of_the_real_migrations_gives_what_sqlite_runs() -> None:
-    whole, pieces = sqlite3.connect(":memory:"), sqlite3.connect(":memory:")
+    whole, pieces = apsw.Connection(":memory:"), apsw.Connection(":memory:")
     for path in migration_files(MIGRATIONS):
         script = path.read_text("utf-8")
-        whole.executescript(script)
+        whole.execute(script).fetchall()
         for statement in split(script):
-            pieces.execute(statement)
+            pieces.execute(statement).fetchall()
     schema = "SELECT type, name, sql FROM sqlite_master ORDER BY rowid"
     assert pieces.execute(schema).fetchall() == whole.execute(schema).fetchall()
     whole.close()

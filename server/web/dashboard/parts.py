@@ -15,6 +15,7 @@ from server.store.vault import Vault
 from server.usecases.fire_event import EventFiring
 from server.usecases.sign_in import SignIn
 from server.usecases.site_directory import SiteDirectory
+from server.usecases.watch_leads import LeadWatch
 from server.web.dashboard.gate import Gate
 from server.web.dashboard.rendering import Renderer
 from server.web.peers import PeerReader
@@ -36,5 +37,6 @@ class Parts:
     destinations: Mapping[str, Destination]
     chain: Chain
     firing: EventFiring
+    watch: LeadWatch
     wake: Callable[[], None]
     now: Callable[[], datetime]

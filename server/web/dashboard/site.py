@@ -9,6 +9,8 @@ from starlette.routing import BaseRoute
 
 from server.web.dashboard.entrance import Entrance
 from server.web.dashboard.home import Home
+from server.web.dashboard.inbox import Inbox
+from server.web.dashboard.inbox_live import InboxLive
 from server.web.dashboard.parts import Parts
 from server.web.dashboard.users import UsersPage
 
@@ -21,7 +23,13 @@ class Section(Protocol):
         ...
 
 
-SECTIONS: tuple[Callable[[Parts], Section], ...] = (Home, Entrance, UsersPage)
+SECTIONS: tuple[Callable[[Parts], Section], ...] = (
+    Home,
+    Entrance,
+    Inbox,
+    InboxLive,
+    UsersPage,
+)
 
 
 def routes(parts: Parts) -> list[BaseRoute]:
