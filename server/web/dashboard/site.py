@@ -7,8 +7,10 @@ from typing import Protocol
 
 from starlette.routing import BaseRoute
 
+from server.web.dashboard.deliveries import DeliveriesPage
 from server.web.dashboard.entrance import Entrance
 from server.web.dashboard.home import Home
+from server.web.dashboard.lead import LeadPage
 from server.web.dashboard.parts import Parts
 from server.web.dashboard.users import UsersPage
 
@@ -21,7 +23,13 @@ class Section(Protocol):
         ...
 
 
-SECTIONS: tuple[Callable[[Parts], Section], ...] = (Home, Entrance, UsersPage)
+SECTIONS: tuple[Callable[[Parts], Section], ...] = (
+    Home,
+    Entrance,
+    LeadPage,
+    DeliveriesPage,
+    UsersPage,
+)
 
 
 def routes(parts: Parts) -> list[BaseRoute]:
