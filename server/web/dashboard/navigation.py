@@ -20,6 +20,7 @@ class Entry(NamedTuple):
 
 ENTRIES: tuple[Entry, ...] = (
     Entry("leads", "Leads", "/clients/{client}/leads"),
+    Entry("deliveries", "Deliveries", "/clients/{client}/deliveries"),
     Entry("users", "Users", "/users", Access.ALL_CLIENTS),
 )
 

@@ -7,10 +7,12 @@ from typing import Protocol
 
 from starlette.routing import BaseRoute
 
+from server.web.dashboard.deliveries import DeliveriesPage
 from server.web.dashboard.entrance import Entrance
 from server.web.dashboard.home import Home
 from server.web.dashboard.inbox import Inbox
 from server.web.dashboard.inbox_live import InboxLive
+from server.web.dashboard.lead import LeadPage
 from server.web.dashboard.parts import Parts
 from server.web.dashboard.users import UsersPage
 
@@ -28,6 +30,8 @@ SECTIONS: tuple[Callable[[Parts], Section], ...] = (
     Entrance,
     Inbox,
     InboxLive,
+    LeadPage,
+    DeliveriesPage,
     UsersPage,
 )
 
