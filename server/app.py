@@ -52,6 +52,7 @@ from server.web import demo as demo_site
 from server.web.access import Access, Declared
 from server.web.dashboard import site as dashboard
 from server.web.dashboard.assets import Assets
+from server.web.dashboard.errors import ErrorPages
 from server.web.dashboard.gate import Gate
 from server.web.dashboard.parts import Parts
 from server.web.dashboard.rendering import Renderer
@@ -198,6 +199,10 @@ class Propgauge:
             clock.now,
             allow_unsigned=config.allow_unsigned_webhooks,
         )
+        self.assets = Assets(urlsplit(config.public_url).path)
+        self.renderer = Renderer(config, self.assets)
+        self.gate = Gate(config, self.sign_in, self.directory, self.renderer, clock.now)
+        self.error_pages = ErrorPages(self.gate, self.renderer)
         self.stop_by: float | None = None
         """When, by the loop's clock, `stop` should be through with deliveries."""
         self._refreshing: asyncio.Task[None] | None = None
@@ -294,8 +299,8 @@ class Propgauge:
             exception_handlers={
                 AppError: problems.on_error,
                 StoreError: problems.on_error,
-                HTTPException: problems.on_http_error,
-                Exception: problems.on_crash,
+                HTTPException: self.error_pages.on_http_error,
+                Exception: self.error_pages.on_crash,
             },
         )
 
@@ -325,17 +330,14 @@ class Propgauge:
         return list(demo.routes())
 
     def _dashboard_routes(self) -> list[BaseRoute]:
-        assets = Assets(urlsplit(self.config.public_url).path)
-        renderer = Renderer(self.config, assets)
-        gate = Gate(self.config, self.sign_in, self.directory, renderer, clock.now)
         parts = Parts(
             self.config,
             self.store,
             self.vault,
             self.directory,
             self.sign_in,
-            gate,
-            renderer,
+            self.gate,
+            self.renderer,
             self.peers,
             self.builds,
             self.destinations,
@@ -344,7 +346,7 @@ class Propgauge:
             self._wake,
             clock.now,
         )
-        return [*assets.routes(), *dashboard.routes(parts)]
+        return [*self.assets.routes(), *dashboard.routes(parts)]
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
