@@ -23,7 +23,7 @@ from server.destinations.make_webhook import MakeWebhook, WebhookTarget
 from server.destinations.meta_capi import MetaCapi, MetaTarget
 from server.domain import clock, timezone, user_agent
 from server.domain.delivery import Delivery, Outcome
-from server.domain.directory import FIRST_CLIENT, Client, origin_of
+from server.domain.directory import FIRST_CLIENT, FIRST_SITE, Client, origin_of
 from server.domain.errors import AppError
 from server.domain.ids import ClientId
 from server.domain.qualification import LeadScoringConfig
@@ -75,7 +75,6 @@ MIGRATIONS = ROOT / "migrations"
 DEMO = ROOT / "demo"
 
 DEMO_CLIENT = "Demo"
-DEMO_SITE = "demo"
 DRAIN_SECONDS = 4.0
 """How long deliveries under way may take at the end, if `stop_by` leaves so much."""
 
@@ -90,7 +89,7 @@ def open_store(config: Config) -> Store:
 async def prepare_store(store: Store) -> list[str]:
     """Migrate, and make client 1 with its site; changes nothing where all stands."""
     applied = await migrate(store, MIGRATIONS)
-    await directory_store.seed(store, DEMO_CLIENT, DEMO_SITE, clock.now())
+    await directory_store.seed(store, DEMO_CLIENT, FIRST_SITE, clock.now())
     return applied
 
 

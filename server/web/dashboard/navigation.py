@@ -18,7 +18,12 @@ class Entry(NamedTuple):
     access: Access = Access.SIGNED_IN
 
 
-ENTRIES: tuple[Entry, ...] = (Entry("users", "Users", "/users", Access.ALL_CLIENTS),)
+ENTRIES: tuple[Entry, ...] = (
+    Entry("sites", "Sites", "/clients/{client}/sites", Access.ADMIN),
+    Entry("keys", "API keys", "/clients/{client}/keys", Access.ADMIN),
+    Entry("clients", "Clients", "/clients", Access.ALL_CLIENTS),
+    Entry("users", "Users", "/users", Access.ALL_CLIENTS),
+)
 
 
 def navigation(call: Call) -> Sequence[Entry]:

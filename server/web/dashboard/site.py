@@ -7,9 +7,12 @@ from typing import Protocol
 
 from starlette.routing import BaseRoute
 
+from server.web.dashboard.clients import ClientsPage
 from server.web.dashboard.entrance import Entrance
 from server.web.dashboard.home import Home
+from server.web.dashboard.keys import KeysPage
 from server.web.dashboard.parts import Parts
+from server.web.dashboard.sites import SitesPage
 from server.web.dashboard.users import UsersPage
 
 
@@ -21,7 +24,14 @@ class Section(Protocol):
         ...
 
 
-SECTIONS: tuple[Callable[[Parts], Section], ...] = (Home, Entrance, UsersPage)
+SECTIONS: tuple[Callable[[Parts], Section], ...] = (
+    Home,
+    Entrance,
+    SitesPage,
+    KeysPage,
+    ClientsPage,
+    UsersPage,
+)
 
 
 def routes(parts: Parts) -> list[BaseRoute]:
