@@ -47,6 +47,7 @@ from server.usecases.score_response import ResponseScoring
 from server.usecases.score_response import parse as parse_response
 from server.usecases.sign_in import SignIn
 from server.usecases.site_directory import REFRESH_SECONDS, SiteDirectory
+from server.usecases.watch_site import SiteWatches
 from server.web import builds, lead, leads, pages, problems, snippets
 from server.web import demo as demo_site
 from server.web.access import Access, Declared
@@ -163,7 +164,10 @@ class Propgauge:
         self.destinations = destinations = self._destinations()
         self.worker = OutboxWorker(store, destinations, Clocks(clock.now), self._count_attempt)
         self.peers = peers = PeerReader(config.trusted_proxies, self.addresses)
-        self.track = TrackEndpoint(self.recorder, self.directory, peers, self.metrics, clock.now)
+        self.watches = SiteWatches(time.monotonic)
+        self.track = TrackEndpoint(
+            self.recorder, self.directory, peers, self.metrics, self.watches, clock.now
+        )
         self.track.also_at(config.track_path)
         self.builds = builds.build(config.track_path)
         capture = LeadCapture(store, self.worker.wake, require_key=config.require_api_key)
@@ -305,7 +309,7 @@ class Propgauge:
 
     def _routes(self) -> list[BaseRoute]:
         operations = Operations(self.store, self.metrics, clock.now)
-        files = Scripts(self.store, self.builds)
+        files = Scripts(self.store, self.builds, self.watches)
         routes: list[BaseRoute] = [
             Declared(lead.PATH, self.lead.post, Access.PUBLIC, ["POST"]),
             Declared(lead.PATH, self.lead.options, Access.PUBLIC, ["OPTIONS"]),
@@ -344,6 +348,7 @@ class Propgauge:
             self.firing,
             self._wake,
             clock.now,
+            self.watches,
         )
         return [*self.assets.routes(), *dashboard.routes(parts)]
 

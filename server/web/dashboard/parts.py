@@ -15,6 +15,7 @@ from server.store.vault import Vault
 from server.usecases.fire_event import EventFiring
 from server.usecases.sign_in import SignIn
 from server.usecases.site_directory import SiteDirectory
+from server.usecases.watch_site import SiteWatches
 from server.web.dashboard.gate import Gate
 from server.web.dashboard.rendering import Renderer
 from server.web.peers import PeerReader
@@ -38,3 +39,4 @@ class Parts:
     firing: EventFiring
     wake: Callable[[], None]
     now: Callable[[], datetime]
+    watches: SiteWatches

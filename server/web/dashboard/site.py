@@ -14,6 +14,7 @@ from server.web.dashboard.keys import KeysPage
 from server.web.dashboard.parts import Parts
 from server.web.dashboard.sites import SitesPage
 from server.web.dashboard.users import UsersPage
+from server.web.dashboard.verify import VerifyPage
 
 
 class Section(Protocol):
@@ -28,6 +29,7 @@ SECTIONS: tuple[Callable[[Parts], Section], ...] = (
     Home,
     Entrance,
     SitesPage,
+    VerifyPage,
     KeysPage,
     ClientsPage,
     UsersPage,
