@@ -23,7 +23,7 @@ from server.destinations.make_webhook import MakeWebhook, WebhookTarget
 from server.destinations.meta_capi import MetaCapi, MetaTarget
 from server.domain import clock, timezone, user_agent
 from server.domain.delivery import Delivery, Outcome
-from server.domain.directory import FIRST_CLIENT, Client, origin_of
+from server.domain.directory import FIRST_CLIENT, FIRST_SITE, Client, origin_of
 from server.domain.errors import AppError
 from server.domain.ids import ClientId
 from server.domain.qualification import LeadScoringConfig
@@ -48,11 +48,13 @@ from server.usecases.score_response import parse as parse_response
 from server.usecases.sign_in import SignIn
 from server.usecases.site_directory import REFRESH_SECONDS, SiteDirectory
 from server.usecases.watch_leads import LeadWatch
+from server.usecases.watch_site import SiteWatches
 from server.web import builds, lead, leads, pages, problems, snippets
 from server.web import demo as demo_site
 from server.web.access import Access, Declared
 from server.web.dashboard import site as dashboard
 from server.web.dashboard.assets import Assets
+from server.web.dashboard.errors import ErrorPages
 from server.web.dashboard.gate import Gate
 from server.web.dashboard.parts import Parts
 from server.web.dashboard.rendering import Renderer
@@ -75,7 +77,6 @@ MIGRATIONS = ROOT / "migrations"
 DEMO = ROOT / "demo"
 
 DEMO_CLIENT = "Demo"
-DEMO_SITE = "demo"
 DRAIN_SECONDS = 4.0
 """How long deliveries under way may take at the end, if `stop_by` leaves so much."""
 
@@ -90,7 +91,7 @@ def open_store(config: Config) -> Store:
 async def prepare_store(store: Store) -> list[str]:
     """Migrate, and make client 1 with its site; changes nothing where all stands."""
     applied = await migrate(store, MIGRATIONS)
-    await directory_store.seed(store, DEMO_CLIENT, DEMO_SITE, clock.now())
+    await directory_store.seed(store, DEMO_CLIENT, FIRST_SITE, clock.now())
     return applied
 
 
@@ -152,7 +153,7 @@ class Propgauge:
         self.metrics = Metrics()
         self.vault = vault = Vault(config.secret_key)
         self.sign_in = SignIn(store, clock.now)
-        self.watch = LeadWatch(store)
+        self.lead_watch = LeadWatch(store)
         self.new_admin_password = ""
         """Of the admin that `prepare` made, to be shown once; "" when there was one."""
         self.directory = SiteDirectory(
@@ -165,7 +166,10 @@ class Propgauge:
         self.destinations = destinations = self._destinations()
         self.worker = OutboxWorker(store, destinations, Clocks(clock.now), self._count_attempt)
         self.peers = peers = PeerReader(config.trusted_proxies, self.addresses)
-        self.track = TrackEndpoint(self.recorder, self.directory, peers, self.metrics, clock.now)
+        self.site_watches = SiteWatches(time.monotonic)
+        self.track = TrackEndpoint(
+            self.recorder, self.directory, peers, self.metrics, self.site_watches, clock.now
+        )
         self.track.also_at(config.track_path)
         self.builds = builds.build(config.track_path)
         capture = LeadCapture(store, self.worker.wake, require_key=config.require_api_key)
@@ -200,6 +204,10 @@ class Propgauge:
             clock.now,
             allow_unsigned=config.allow_unsigned_webhooks,
         )
+        self.assets = Assets(urlsplit(config.public_url).path)
+        self.renderer = Renderer(config, self.assets)
+        self.gate = Gate(config, self.sign_in, self.directory, self.renderer, clock.now)
+        self.error_pages = ErrorPages(self.gate, self.renderer)
         self.stop_by: float | None = None
         """When, by the loop's clock, `stop` should be through with deliveries."""
         self._refreshing: asyncio.Task[None] | None = None
@@ -296,14 +304,14 @@ class Propgauge:
             exception_handlers={
                 AppError: problems.on_error,
                 StoreError: problems.on_error,
-                HTTPException: problems.on_http_error,
-                Exception: problems.on_crash,
+                HTTPException: self.error_pages.on_http_error,
+                Exception: self.error_pages.on_crash,
             },
         )
 
     def _routes(self) -> list[BaseRoute]:
         operations = Operations(self.store, self.metrics, clock.now)
-        files = Scripts(self.store, self.builds)
+        files = Scripts(self.store, self.builds, self.site_watches)
         routes: list[BaseRoute] = [
             Declared(lead.PATH, self.lead.post, Access.PUBLIC, ["POST"]),
             Declared(lead.PATH, self.lead.options, Access.PUBLIC, ["OPTIONS"]),
@@ -327,27 +335,25 @@ class Propgauge:
         return list(demo.routes())
 
     def _dashboard_routes(self) -> list[BaseRoute]:
-        assets = Assets(urlsplit(self.config.public_url).path)
-        renderer = Renderer(self.config, assets)
-        gate = Gate(self.config, self.sign_in, self.directory, renderer, clock.now)
         parts = Parts(
-            self.config,
-            self.store,
-            self.vault,
-            self.directory,
-            self.sign_in,
-            gate,
-            renderer,
-            self.peers,
-            self.builds,
-            self.destinations,
-            self.chain,
-            self.firing,
-            self.watch,
-            self._wake,
-            clock.now,
+            config=self.config,
+            store=self.store,
+            vault=self.vault,
+            directory=self.directory,
+            sign_in=self.sign_in,
+            gate=self.gate,
+            renderer=self.renderer,
+            peers=self.peers,
+            builds=self.builds,
+            destinations=self.destinations,
+            chain=self.chain,
+            firing=self.firing,
+            lead_watch=self.lead_watch,
+            site_watches=self.site_watches,
+            wake=self._wake,
+            now=clock.now,
         )
-        return [*assets.routes(), *dashboard.routes(parts)]
+        return [*self.assets.routes(), *dashboard.routes(parts)]
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:

@@ -56,7 +56,7 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         self._propgauge.stop_by = loop.time() + STOP_SECONDS
         loop.call_later(RECEIVING_SECONDS, self._cut_off_receiving)
-        self._propgauge.watch.close()
+        self._propgauge.lead_watch.close()
         await super().shutdown(sockets)
 
     def _cut_off_receiving(self) -> None:

@@ -73,6 +73,7 @@ class Dashboard:
     def __init__(self, server: RunningServer) -> None:
         self.server = server
         self._desks: dict[str, Desk] = {}
+        self._strangers: list[Desk] = []
 
     def desk(self, email: str = ADMIN) -> Desk:
         """A signed-in user; the same for every test that asks."""
@@ -85,11 +86,12 @@ class Dashboard:
 
     def stranger(self, email: str = ADMIN) -> Desk:
         """Someone who has not signed in."""
-        return Desk(self.server, email)
+        self._strangers.append(Desk(self.server, email))
+        return self._strangers[-1]
 
     def close(self) -> None:
         """Close the connections."""
-        for desk in self._desks.values():
+        for desk in (*self._desks.values(), *self._strangers):
             desk.http.close()
 
 

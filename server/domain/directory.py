@@ -14,6 +14,9 @@ from server.domain.ids import ClientId
 from server.domain.qualification import LeadScoringConfig
 
 FIRST_CLIENT = ClientId(1)
+FIRST_SITE = "demo"
+"""Of the first client; every start makes it anew."""
+
 KEY_PREFIX = "pg_"
 _HOST = re.compile(r"^[A-Za-z0-9.-]+\Z|^\[[0-9A-Fa-f:.]+\]\Z")
 _DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -58,6 +58,8 @@ VALUES (?, ?, ?, ?, ?, ?)"""
 
 _MAP_KEY = "UPDATE api_keys SET field_mapping = ? WHERE id = ? AND revoked_at IS NULL"
 
+_USE_KEY = "UPDATE api_keys SET last_used_at = ? WHERE id = ?"
+
 _REVOKE_KEY = """
 UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"""
 
@@ -126,16 +128,26 @@ async def save_scoring(
 
 async def add_site(store: Store, site: Site, now: datetime) -> None:
     """Store a site; raises ConstraintError for a taken key or an unknown client."""
+    await store.write([site_statement(site, now)])
+
+
+def site_statement(site: Site, now: datetime) -> Statement:
+    """Store a site; part of a batch."""
     origins = json.dumps(sorted(site.allowed_origins))
     args = (site.site_key, site.client_id, site.name, origins, to_text(now))
-    await store.write([Statement(_ADD_SITE, args)])
+    return Statement(_ADD_SITE, args)
 
 
 async def add_key(store: Store, key: ApiKey, now: datetime) -> None:
     """Store a key's hash; raises ConstraintError for an unknown client."""
+    await store.write([key_statement(key, now)])
+
+
+def key_statement(key: ApiKey, now: datetime) -> Statement:
+    """Store a key's hash; part of a batch."""
     mapping = json.dumps(dict(key.field_mapping))
     args = (key.name, key.key_hash, key.client_id, key.scope, mapping, to_text(now))
-    await store.write([Statement(_ADD_KEY, args)])
+    return Statement(_ADD_KEY, args)
 
 
 async def map_key(store: Store, key_id: int, mapping: FieldMapping) -> bool:
@@ -149,6 +161,11 @@ async def revoke_key(store: Store, key_id: int, now: datetime) -> bool:
     """End a key; False when there is none of that id in force."""
     (result,) = await store.write([Statement(_REVOKE_KEY, (to_text(now), key_id))])
     return result.changes > 0
+
+
+async def use_key(store: Store, key_id: int, now: datetime) -> None:
+    """Keep that a key opened something."""
+    await store.write([Statement(_USE_KEY, (to_text(now), key_id))])
 
 
 def _client(row: Row, vault: Vault) -> Client:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, replace
 
+from server.domain import clock
 from server.domain.directory import FIRST_CLIENT, ApiKey, Client, Site, hash_of_key
 from server.domain.ids import ClientId
 from server.domain.qualification import LeadScoringConfig
 from server.store import directory
-from server.store.contract import Store
+from server.store.contract import Store, StoreError
 from server.store.vault import Vault
 
 REFRESH_SECONDS = 5.0
 MISS_REFRESH_SECONDS = 0.5
 """How often an unknown site key may make the directory look again."""
+
+KEY_USE_SECONDS = 3600.0
+"""How stale a key's last use may be, so that not every lead writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class SiteDirectory:
         self._site_of_origin: dict[str, Site] = {}
         self._origins_of_client: dict[ClientId, frozenset[str]] = {}
         self._refreshed_at = float("-inf")
+        self._key_used_at: dict[int, float] = {}
 
     async def refresh(self) -> None:
         """Read the store again."""
@@ -81,8 +87,20 @@ class SiteDirectory:
         return time.monotonic() - self._refreshed_at >= MISS_REFRESH_SECONDS
 
     async def api_key(self, token: str) -> ApiKey | None:
-        """The key in force behind a token."""
-        return await directory.find_key(self._store, hash_of_key(token))
+        """The key in force behind a token; its use is kept, to the hour."""
+        key = await directory.find_key(self._store, hash_of_key(token))
+        if key is not None:
+            await self._keep_use(key)
+        return key
+
+    async def _keep_use(self, key: ApiKey) -> None:
+        moment = time.monotonic()
+        if moment - self._key_used_at.get(key.key_id, float("-inf")) < KEY_USE_SECONDS:
+            return
+        self._key_used_at[key.key_id] = moment
+        # A store that takes no writes must not close the door to who reads.
+        with contextlib.suppress(StoreError):
+            await directory.use_key(self._store, key.key_id, clock.now())
 
     def owner(self, *, key: ApiKey | None, site_key: str, origin: str) -> Owner:
         """Whose a request is: the key's client, else the site key's, else the origin's, else 1."""
@@ -100,6 +118,10 @@ class SiteDirectory:
     def clients(self) -> list[Client]:
         """All clients by id."""
         return list(self._clients.values())
+
+    def sites_of(self, client_id: ClientId) -> list[Site]:
+        """A client's sites by key."""
+        return [site for site in self._sites.values() if site.client_id == client_id]
 
     def knows(self, client_id: ClientId) -> bool:
         """Whether there is such a client."""

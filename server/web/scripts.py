@@ -14,6 +14,7 @@ from server.domain.errors import AppError, ErrorCode
 from server.domain.script import HASH_CHARS, ScriptBuild, hashed_path
 from server.store import scripts as frozen
 from server.store.contract import Store
+from server.usecases.watch_site import SiteWatches
 from server.web.access import Access, Declared
 from server.web.packing import Packed
 
@@ -41,8 +42,9 @@ register_url_convertor("script_hash", _Hash())
 class Scripts:
     """Serves the present builds, and by their hashes all that the store ever froze."""
 
-    def __init__(self, store: Store, builds: Sequence[ScriptBuild]) -> None:
+    def __init__(self, store: Store, builds: Sequence[ScriptBuild], watches: SiteWatches) -> None:
         self._store = store
+        self._watches = watches
         self._present = {build.name: Packed(build.text.encode()) for build in builds}
         self._present_hashes = {(build.name, build.hash) for build in builds}
         self._frozen: dict[tuple[str, str], Packed] = {}
@@ -68,6 +70,7 @@ class Scripts:
 
     async def _plain(self, name: str, request: Request) -> Response:
         """A script by a name that stays; any site may load it."""
+        self._tell(name, request)
         return _answer(request, self._present[name], f"max-age={MAX_AGE_SECONDS}")
 
     async def _hashed(self, name: str, request: Request) -> Response:
@@ -75,7 +78,12 @@ class Scripts:
         script = await self._of_hash(name, request.path_params["hash"])
         if script is None:
             raise AppError(ErrorCode.NOT_FOUND, f"There is no such build of {name}")
+        self._tell(name, request)
         return _answer(request, script, f"max-age={FROZEN_AGE_SECONDS}, immutable")
+
+    def _tell(self, name: str, request: Request) -> None:
+        if self._watches.active:
+            self._watches.saw_script(name, request.headers.get("referer", ""))
 
     async def _of_hash(self, name: str, script_hash: str) -> Packed | None:
         if (name, script_hash) in self._present_hashes:

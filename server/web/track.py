@@ -18,6 +18,7 @@ from server.domain.visitor import Arrival, Beacon, DropReason
 from server.store.contract import StoreError
 from server.usecases.record_beacons import BeaconRecorder
 from server.usecases.site_directory import Owner, SiteDirectory
+from server.usecases.watch_site import SiteWatches
 from server.web import bodies, cors, problems
 from server.web.metrics import Metrics
 from server.web.peers import PeerReader, RawHeaders, header_text
@@ -52,12 +53,14 @@ class TrackEndpoint:
         directory: SiteDirectory,
         peers: PeerReader,
         metrics: Metrics,
+        watches: SiteWatches,
         now: Callable[[], datetime],
     ) -> None:
         self._recorder = recorder
         self._directory = directory
         self._peers = peers
         self._metrics = metrics
+        self._watches = watches
         self._now = now
         self._refreshing: set[asyncio.Task[None]] = set()
         self._repeats: Repeats[_Outcome] = Repeats(time.monotonic)
@@ -121,6 +124,8 @@ class TrackEndpoint:
         headers, parsed, respond = request.headers, request.beacons, request.respond
         origin = header_text(headers, b"origin")
         owner = self._directory.owner(key=None, site_key=parsed[0].site, origin=origin)
+        if self._watches.active:
+            self._watches.saw_beacons(parsed, owner.client_id, origin)
         peer, received_at = self._peers.read(request.client, headers), self._now()
 
         def repeated(outcome: _Outcome) -> None:

@@ -251,6 +251,18 @@
 
   // === sites ===
 
+  // Each step that a site's verification reaches is told; what is swapped in is not heard by itself.
+  const verification = document.getElementById("steps")?.parentElement;
+  if (verification) {
+    const steps = () => document.getElementById("steps")?.dataset.steps;
+    let reached = steps();
+    new MutationObserver(() => {
+      if (steps() === reached) return;
+      reached = steps();
+      say(document.getElementById("result")?.textContent ?? "");
+    }).observe(verification, { childList: true, subtree: true, attributeFilter: ["data-steps"] });
+  }
+
   // === overview ===
 
   // === visitors ===

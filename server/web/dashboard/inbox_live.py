@@ -34,7 +34,7 @@ class InboxLive:
     def __init__(self, parts: Parts) -> None:
         self._gate = parts.gate
         self._store = parts.store
-        self._watch = parts.watch
+        self._watch = parts.lead_watch
         self._sign_in = parts.sign_in
         self._prefix = parts.renderer.link("")
         self._streams = 0

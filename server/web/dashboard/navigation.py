@@ -21,6 +21,9 @@ class Entry(NamedTuple):
 ENTRIES: tuple[Entry, ...] = (
     Entry("leads", "Leads", "/clients/{client}/leads"),
     Entry("deliveries", "Deliveries", "/clients/{client}/deliveries"),
+    Entry("sites", "Sites", "/clients/{client}/sites", Access.ADMIN),
+    Entry("keys", "API keys", "/clients/{client}/keys", Access.ADMIN),
+    Entry("clients", "Clients", "/clients", Access.ALL_CLIENTS),
     Entry("users", "Users", "/users", Access.ALL_CLIENTS),
 )
 

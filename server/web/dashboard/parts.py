@@ -16,6 +16,7 @@ from server.usecases.fire_event import EventFiring
 from server.usecases.sign_in import SignIn
 from server.usecases.site_directory import SiteDirectory
 from server.usecases.watch_leads import LeadWatch
+from server.usecases.watch_site import SiteWatches
 from server.web.dashboard.gate import Gate
 from server.web.dashboard.rendering import Renderer
 from server.web.peers import PeerReader
@@ -37,6 +38,7 @@ class Parts:
     destinations: Mapping[str, Destination]
     chain: Chain
     firing: EventFiring
-    watch: LeadWatch
+    lead_watch: LeadWatch
+    site_watches: SiteWatches
     wake: Callable[[], None]
     now: Callable[[], datetime]

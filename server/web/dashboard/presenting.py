@@ -90,9 +90,17 @@ def shorten(text: str | None, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
+@pass_context
+def is_since(context: Context, text: str, span: timedelta) -> bool:
+    """Whether a moment of the store lies within the span before now."""
+    now: datetime = context["now"]
+    return from_text(text) >= now - span
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "time": time,
     "duration": duration,
+    "is_since": is_since,
     "number": number,
     "as_json": as_json,
     "web_link": web_link,

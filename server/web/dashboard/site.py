@@ -7,14 +7,18 @@ from typing import Protocol
 
 from starlette.routing import BaseRoute
 
+from server.web.dashboard.clients import ClientsPage
 from server.web.dashboard.deliveries import DeliveriesPage
 from server.web.dashboard.entrance import Entrance
 from server.web.dashboard.home import Home
 from server.web.dashboard.inbox import Inbox
 from server.web.dashboard.inbox_live import InboxLive
+from server.web.dashboard.keys import KeysPage
 from server.web.dashboard.lead import LeadPage
 from server.web.dashboard.parts import Parts
+from server.web.dashboard.sites import SitesPage
 from server.web.dashboard.users import UsersPage
+from server.web.dashboard.verify import VerifyPage
 
 
 class Section(Protocol):
@@ -32,6 +36,10 @@ SECTIONS: tuple[Callable[[Parts], Section], ...] = (
     InboxLive,
     LeadPage,
     DeliveriesPage,
+    SitesPage,
+    VerifyPage,
+    KeysPage,
+    ClientsPage,
     UsersPage,
 )
 

@@ -1,0 +1,106 @@
+"""The customers whose leads are kept apart: list, add, rename."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from server.domain.contact import is_region
+from server.domain.directory import Client
+from server.domain.ids import ClientId
+from server.store import audit, directory, site_changes, site_pages
+from server.store.audit import Entry
+from server.web.access import Access
+from server.web.dashboard.call import Call
+from server.web.dashboard.parts import Parts
+from server.web.dashboard.rendering import flash
+
+PATH = "/clients"
+MAX_NAME_CHARS = 80
+RECENT = timedelta(days=7)
+
+Errors = dict[str, str]
+
+
+class ClientsPage:
+    """The list of clients and their forms, for admins of all clients."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._gate = parts.gate
+        self._render = parts.renderer
+        self._store = parts.store
+        self._vault = parts.vault
+        self._directory = parts.directory
+
+    def routes(self) -> list[BaseRoute]:
+        """The list, the form of a new client, and of one that is there."""
+        every, edit = Access.ALL_CLIENTS, f"{PATH}/{{client_id}}/edit"
+        return [
+            self._gate.route(PATH, self.list, every),
+            self._gate.route(PATH, self.add, every, ["POST"]),
+            self._gate.route(f"{PATH}/new", self.new, every),
+            self._gate.route(edit, self.edit, every),
+            self._gate.route(edit, self.change, every, ["POST"]),
+        ]
+
+    async def list(self, call: Call) -> Response:
+        """All clients, with what each has."""
+        counts = await site_pages.client_counts(self._store, call.seen, call.now - RECENT)
+        return self._render.page(call, "clients.html", counts=counts)
+
+    async def new(self, call: Call) -> Response:
+        """The form of a new client."""
+        return self._form(call, "client_new.html", Client(ClientId(0), ""), {})
+
+    async def add(self, call: Call) -> Response:
+        """Add a client, and go on to its first site."""
+        client, errors = _read(call, Client(ClientId(0), ""))
+        if errors:
+            return self._form(call, "client_new.html", client, errors)
+        client_id = await directory.add_client(self._store, self._vault, client, call.now)
+        entry = Entry(client_id, call.user.user_id, call.user.email, "client_added", client.name)
+        await self._store.write([audit.entry_statement(entry, call.now)])
+        await self._directory.refresh()
+        done = f"{client.name} added. Next: the site its leads come from."
+        return flash(self._gate.redirect(f"{PATH}/{client_id}/add-site"), done)
+
+    async def edit(self, call: Call) -> Response:
+        """The form of a client."""
+        return self._form(call, "client.html", call.client, {})
+
+    async def change(self, call: Call) -> Response:
+        """Store another name or region."""
+        client, errors = _read(call, call.client)
+        if errors:
+            return self._form(call, "client.html", client, errors)
+        entry = Entry(
+            client.client_id, call.user.user_id, call.user.email, "client_changed", client.name
+        )
+        await site_changes.change_client(self._store, client, entry, call.now)
+        await self._directory.refresh()
+        return flash(self._gate.redirect(PATH), f"{client.name} changed.")
+
+    def _form(self, call: Call, template: str, client: Client, errors: Errors) -> Response:
+        status = 422 if errors else 200
+        return self._render.page(call, template, status, client=client, errors=errors)
+
+
+def _read(call: Call, client: Client) -> tuple[Client, Errors]:
+    """The client as the form says, and what is wrong with it by field."""
+    name, region = call.text("name"), call.text("default_region").upper()
+    errors = {"name": name_fault(name)} if name_fault(name) else {}
+    if region and not is_region(region):
+        errors["default_region"] = "is no country code: two letters, such as GB or AE"
+    return replace(client, name=name, default_region=region or None), errors
+
+
+def name_fault(name: str) -> str:
+    """Why a name cannot be taken, "" when it can."""
+    if not name:
+        return "is missing"
+    if len(name) > MAX_NAME_CHARS:
+        return f"has more than {MAX_NAME_CHARS} characters"
+    return ""
