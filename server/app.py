@@ -37,6 +37,7 @@ from server.store.file import FileStore
 from server.store.migrate import migrate
 from server.store.vault import Vault
 from server.usecases.capture_lead import LeadCapture
+from server.usecases.change_settings import SettingsChange
 from server.usecases.deliver_outbox import Clocks, OutboxWorker
 from server.usecases.fire_event import EventFiring
 from server.usecases.predict import Predictions
@@ -183,12 +184,17 @@ class Propgauge:
         )
         self.jobs = JobWorker(store, {SCORE_JOB: scoring.run}, clock.now)
         self.firing = EventFiring(store, destinations[meta_capi.NAME], parse_response, clock.now)
+        self.settings = SettingsChange(store, vault, self.directory, clock.now, self._wake)
+        self.assets = Assets(urlsplit(config.public_url).path)
+        self.renderer = Renderer(config, self.assets)
+        self.gate = Gate(config, self.sign_in, self.directory, self.renderer, clock.now)
         parts = ScoringParts(
             store,
-            vault,
             ResponseIntake(store, self._wake),
             Predictions(store, scoring, self._wake),
             self.firing,
+            self.settings,
+            self.gate,
         )
         self.leadscoring = LeadScoringEndpoints(
             parts,
@@ -216,7 +222,7 @@ class Propgauge:
             scoring.pixel_id,
             scoring.capi_token,
             self.config.meta_graph_url,
-            scoring.test_event_code,
+            scoring.test_code(clock.now()),
             scoring.limited_data_use,
             scoring.app_secret,
         )
@@ -325,26 +331,24 @@ class Propgauge:
         return list(demo.routes())
 
     def _dashboard_routes(self) -> list[BaseRoute]:
-        assets = Assets(urlsplit(self.config.public_url).path)
-        renderer = Renderer(self.config, assets)
-        gate = Gate(self.config, self.sign_in, self.directory, renderer, clock.now)
         parts = Parts(
             self.config,
             self.store,
             self.vault,
             self.directory,
             self.sign_in,
-            gate,
-            renderer,
+            self.gate,
+            self.renderer,
             self.peers,
             self.builds,
             self.destinations,
             self.chain,
             self.firing,
+            self.settings,
             self._wake,
             clock.now,
         )
-        return [*assets.routes(), *dashboard.routes(parts)]
+        return [*self.assets.routes(), *dashboard.routes(parts)]
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:

@@ -12,6 +12,7 @@ from server.domain.script import ScriptBuild
 from server.form_ai.chain import Chain
 from server.store.contract import Store
 from server.store.vault import Vault
+from server.usecases.change_settings import SettingsChange
 from server.usecases.fire_event import EventFiring
 from server.usecases.sign_in import SignIn
 from server.usecases.site_directory import SiteDirectory
@@ -36,5 +37,6 @@ class Parts:
     destinations: Mapping[str, Destination]
     chain: Chain
     firing: EventFiring
+    settings: SettingsChange
     wake: Callable[[], None]
     now: Callable[[], datetime]
