@@ -1,4 +1,4 @@
-"""What a preview of thresholds reads: scores by pair, and the people behind some of them."""
+"""What a preview of thresholds reads: results counted by the thresholds that they reach."""
 
 from __future__ import annotations
 
@@ -9,52 +9,72 @@ from typing import NamedTuple
 from server.domain.ids import ClientId
 from server.store.contract import Row, Store
 
-# Read from the index alone: results hold one row an address, of its latest scored response.
-_PAIRS = """
-SELECT p_fin_model AS p_fin, p_show_model AS p_show, COUNT(*) AS results, MAX(id) AS newest_id
-FROM leadscoring_results
-WHERE client_id = ? AND p_fin_model IS NOT NULL AND p_show_model IS NOT NULL
-GROUP BY p_fin_model, p_show_model"""
+MAX_CUTS = 8
+"""Thresholds for each of the two scores: four of the settings in force, four of the others."""
 
-# Pairs are named by one result of each: as JSON, numbers might come back as others.
-_PEOPLE = """
-WITH pairs AS (
-  SELECT p_fin_model, p_show_model FROM json_each(?) AS one
-  JOIN leadscoring_results AS r ON r.id = one.value AND r.client_id = ?),
-newest AS (
-  SELECT r.id, r.client_id, r.email, r.p_fin_model AS p_fin, r.p_show_model AS p_show, r.updated_at
-  FROM pairs CROSS JOIN leadscoring_results AS r
-    ON r.client_id = ? AND r.p_fin_model = pairs.p_fin_model
-    AND r.p_show_model = pairs.p_show_model
-  ORDER BY r.id DESC LIMIT ?)
-SELECT n.email, n.p_fin, n.p_show, n.updated_at, l.PublicId AS lead_id, l.Name AS name
-FROM newest AS n LEFT JOIN Leads AS l ON l.ClientId = n.client_id AND l.PublicId = (
+_UNREACHABLE = 2.0
+_BASE = MAX_CUTS + 1
+
+
+def _reached(column: str, first: int) -> str:
+    """SQL for how many cuts a score reaches; they are bound from that place on."""
+    return " + ".join(f"({column} >= ?{first + place})" for place in range(MAX_CUTS))
+
+
+_BAND = f"({_reached('p_fin_model', 2)}) * {_BASE} + {_reached('p_show_model', 2 + MAX_CUTS)}"
+
+# Both read the index alone, but for the people that are shown. There is one result an address, of
+# its latest scored response.
+_BANDS = f"""
+SELECT {_BAND} AS band, COUNT(*) AS results FROM leadscoring_results
+WHERE client_id = ?1 AND p_fin_model IS NOT NULL AND p_show_model IS NOT NULL GROUP BY band"""
+
+_PEOPLE = f"""
+WITH newest AS (
+  SELECT id FROM leadscoring_results
+  WHERE client_id = ?1 AND p_fin_model IS NOT NULL AND p_show_model IS NOT NULL
+    AND {_BAND} IN (SELECT value FROM json_each(?{2 + 2 * MAX_CUTS}))
+  ORDER BY id DESC LIMIT ?{3 + 2 * MAX_CUTS})
+SELECT r.email, r.p_fin_model AS p_fin, r.p_show_model AS p_show, r.updated_at,
+  l.PublicId AS lead_id, l.Name AS name
+FROM newest AS n JOIN leadscoring_results AS r ON r.id = n.id
+LEFT JOIN Leads AS l ON l.ClientId = r.client_id AND l.PublicId = (
   SELECT lead_id FROM form_responses
-  WHERE client_id = n.client_id AND email = n.email AND lead_id IS NOT NULL
+  WHERE client_id = r.client_id AND email = r.email AND lead_id IS NOT NULL
   ORDER BY id DESC LIMIT 1)
 ORDER BY n.id DESC"""
 
 
-class ScorePair(NamedTuple):
-    """Two scores, how many results have them, and the newest of those."""
+class Cuts(NamedTuple):
+    """Thresholds, ascending, at most MAX_CUTS of each."""
 
-    p_fin: float
-    p_show: float
+    fin: Sequence[float]
+    show: Sequence[float]
+
+
+class Band(NamedTuple):
+    """Results that reach so many of the cuts for each score."""
+
+    fin: int
+    show: int
     results: int
-    newest_id: int
 
 
-async def score_pairs(store: Store, client_id: ClientId) -> list[ScorePair]:
-    """All pairs of scores that the client's results have."""
-    rows = await store.query(_PAIRS, (client_id,))
-    return [
-        ScorePair(row["p_fin"], row["p_show"], row["results"], row["newest_id"]) for row in rows
-    ]
+async def bands(store: Store, client_id: ClientId, cuts: Cuts) -> list[Band]:
+    """All scored results of a client, by the cuts that they reach."""
+    rows = await store.query(_BANDS, (client_id, *_bound(cuts)))
+    return [Band(row["band"] // _BASE, row["band"] % _BASE, row["results"]) for row in rows]
 
 
-async def people_of(
-    store: Store, client_id: ClientId, result_ids: Sequence[int], limit: int
+async def people_in(
+    store: Store, client_id: ClientId, cuts: Cuts, chosen: Sequence[Band], limit: int
 ) -> list[Row]:
-    """The newest results whose scores are those of the results named, with their leads."""
-    ids = json.dumps(list(result_ids))
-    return await store.query(_PEOPLE, (ids, client_id, client_id, limit))
+    """The newest results of some bands, with their leads."""
+    numbers = json.dumps([band.fin * _BASE + band.show for band in chosen])
+    return await store.query(_PEOPLE, (client_id, *_bound(cuts), numbers, limit))
+
+
+def _bound(cuts: Cuts) -> tuple[float, ...]:
+    """Cuts as bound values: as JSON, numbers might come back as others."""
+    padded = [(*one, *[_UNREACHABLE] * (MAX_CUTS - len(one))) for one in cuts]
+    return (*padded[0], *padded[1])

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from server.domain.ids import ClientId
-from server.domain.qualification import LeadScoringConfig, Rotator
+from server.domain.qualification import THRESHOLDS, LeadScoringConfig, Rotator
 from server.store import scoring_preview
 from server.store.contract import Row, Store
-from server.store.scoring_preview import ScorePair
+from server.store.scoring_preview import Band, Cuts
 
 MAX_LEADS = 10
+_BELOW_ALL = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,44 +56,44 @@ async def preview(
     store: Store, client_id: ClientId, before: LeadScoringConfig, after: LeadScoringConfig
 ) -> Preview:
     """Judge every address's latest scores by both settings."""
-    pairs = await scoring_preview.score_pairs(store, client_id)
-    # Many distinct scores take some tenths of a second, for which nobody else should wait.
-    counted, moved_ids = await asyncio.to_thread(_count, pairs, before, after)
-    if not moved_ids:
+    cuts = Cuts(_cuts("fin", before, after), _cuts("show", before, after))
+    bands = await scoring_preview.bands(store, client_id, cuts)
+    counted, changed = _count(bands, cuts, before, after)
+    if not changed:
         return counted
-    rows = await scoring_preview.people_of(store, client_id, moved_ids, MAX_LEADS)
-    leads = tuple(_lead(row, before, after) for row in rows)
-    return replace(counted, leads=leads)
+    rows = await scoring_preview.people_in(store, client_id, cuts, changed, MAX_LEADS)
+    return replace(counted, leads=tuple(_lead(row, before, after) for row in rows))
+
+
+def _cuts(kind: str, *configs: LeadScoringConfig) -> list[float]:
+    """All thresholds for one score: between two of them, all scores are judged alike."""
+    names = [name for name in THRESHOLDS if name.endswith(kind)]
+    return sorted({getattr(config, name) for config in configs for name in names})
 
 
 def _count(
-    pairs: Sequence[ScorePair], before: LeadScoringConfig, after: LeadScoringConfig
-) -> tuple[Preview, list[int]]:
-    """The counts, and the newest result of the pairs that change and were seen last.
-
-    The ten newest leads that change have one of the ten pairs whose newest result is newest.
-    """
+    bands: Sequence[Band], cuts: Cuts, before: LeadScoringConfig, after: LeadScoringConfig
+) -> tuple[Preview, list[Band]]:
+    """The counts, and the bands that would be judged in another way."""
     moves = {(old, new): 0 for old in Rotator for new in Rotator}
     events = {(old, new): 0 for old in (False, True) for new in (False, True)}
-    changed: list[int] = []
-    for pair in pairs:
-        grades = before.rotator(*pair[:2]), after.rotator(*pair[:2])
-        fires = before.fires(*pair[:2]), after.fires(*pair[:2])
-        moves[grades] += pair.results
-        events[fires] += pair.results
+    changed: list[Band] = []
+    for band in bands:
+        scores = _lowest(cuts.fin, band.fin), _lowest(cuts.show, band.show)
+        grades = before.rotator(*scores), after.rotator(*scores)
+        fires = before.fires(*scores), after.fires(*scores)
+        moves[grades] += band.results
+        events[fires] += band.results
         if grades[0] is not grades[1] or fires[0] is not fires[1]:
-            changed.append(pair.newest_id)
-    kept = events[True, True]
-    counted = Preview(
-        sum(moves.values()),
-        moves,
-        kept + events[True, False],
-        kept + events[False, True],
-        events[False, True],
-        events[True, False],
-        (),
-    )
-    return counted, sorted(changed, reverse=True)[:MAX_LEADS]
+            changed.append(band)
+    gained, lost, kept = events[False, True], events[True, False], events[True, True]
+    total = sum(moves.values())
+    return Preview(total, moves, kept + lost, kept + gained, gained, lost, ()), changed
+
+
+def _lowest(cuts: Sequence[float], reached: int) -> float:
+    """The lowest score that reaches so many cuts."""
+    return cuts[reached - 1] if reached else _BELOW_ALL
 
 
 def _lead(row: Row, before: LeadScoringConfig, after: LeadScoringConfig) -> MovedLead:
