@@ -43,7 +43,8 @@ def test_thresholds_are_tried_with_the_preview_drafted_and_published(
     expect(page.get_by_text("Published.")).to_be_visible()
     assert settings.config()["a_rotator_fin"] == 0.85
     page.get_by_role("link", name="History").click()
-    expect(page.get_by_role("row", name="Published")).to_contain_text("a_rotator_fin 0.8 → 0.85")
+    published = page.get_by_role("listitem").filter(has_text="Published")
+    expect(published).to_contain_text("a_rotator_fin 0.8 → 0.85")
     assert axe_findings(page) == []
 
 

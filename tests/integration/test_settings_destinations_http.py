@@ -14,6 +14,7 @@ from standardwebhooks.webhooks import Webhook
 from server.destinations.meta_user_data import user_data_of
 from server.domain.conversion import UserData
 from tests import typeform_payloads
+from tests.dashboard import BOUNDED_ADMIN
 from tests.graph_server import TRACE_ID, accepted, refused
 from tests.integration.http_fixtures import eventually
 from tests.settings_desk import SettingsDesk
@@ -79,6 +80,18 @@ def test_meta_settings_that_cannot_be_are_told_beside_their_field_and_kept_in_th
     assert 'id="e-event_source_url">must be an http or https address' in answer.text
     assert 'value="12a"' in answer.text
     assert TOKEN not in answer.text
+
+
+def test_meta_settings_saved_upon_older_ones_are_told_and_kept_in_the_form(
+    desk: SettingsDesk,
+) -> None:
+    old = desk.revision()
+    desk.post("/meta", META, BOUNDED_ADMIN)
+    answer = desk.post("/meta", META | {"pixel_id": "999", "revision": old})
+    assert answer.status_code == 409
+    assert f"Not saved: {BOUNDED_ADMIN} changed these settings" in answer.text
+    assert 'value="999"' in answer.text
+    assert desk.config()["pixel_id"] == "1234567890"
 
 
 def test_meta_settings_of_64_kib_are_refused_not_broken_by(desk: SettingsDesk) -> None:
