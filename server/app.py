@@ -37,6 +37,7 @@ from server.store.file import FileStore
 from server.store.migrate import migrate
 from server.store.vault import Vault
 from server.usecases.capture_lead import LeadCapture
+from server.usecases.change_settings import SettingsChange
 from server.usecases.deliver_outbox import Clocks, OutboxWorker
 from server.usecases.fire_event import EventFiring
 from server.usecases.predict import Predictions
@@ -189,12 +190,17 @@ class Propgauge:
         )
         self.jobs = JobWorker(store, {SCORE_JOB: scoring.run}, clock.now)
         self.firing = EventFiring(store, destinations[meta_capi.NAME], parse_response, clock.now)
+        self.settings = SettingsChange(store, vault, self.directory, clock.now, self._wake)
+        self.assets = Assets(urlsplit(config.public_url).path)
+        self.renderer = Renderer(config, self.assets)
+        self.gate = Gate(config, self.sign_in, self.directory, self.renderer, clock.now)
         parts = ScoringParts(
             store,
-            vault,
             ResponseIntake(store, self._wake),
             Predictions(store, scoring, self._wake),
             self.firing,
+            self.settings,
+            self.gate,
         )
         self.leadscoring = LeadScoringEndpoints(
             parts,
@@ -226,7 +232,7 @@ class Propgauge:
             scoring.pixel_id,
             scoring.capi_token,
             self.config.meta_graph_url,
-            scoring.test_event_code,
+            scoring.test_code(clock.now()),
             scoring.limited_data_use,
             scoring.app_secret,
         )
@@ -350,6 +356,7 @@ class Propgauge:
             firing=self.firing,
             lead_watch=self.lead_watch,
             site_watches=self.site_watches,
+            settings=self.settings,
             wake=self._wake,
             now=clock.now,
         )

@@ -170,8 +170,8 @@ def completed(
 ) -> ResponseDraft:
     """The draft of an envelope with answers and hidden fields understood.
 
-    `roles` maps a role to the id or ref of its field, or to the name of a hidden one. Of equal
-    answers to a question one is kept, of all answers the first 500.
+    `roles` maps a role to the id, ref or title of its field, or to the name of a hidden one. Of
+    equal answers to a question one is kept, of all answers the first 500.
     """
     mapped = _fields_of_roles(roles)
     told = [(answer, _clue(answer, mapped)) for answer in islice(given, MAX_READ) if answer.answer]
@@ -204,7 +204,7 @@ def _fields_of_roles(roles: Mapping[str, str]) -> dict[str, Role]:
 
 def _clue(given: GivenAnswer, mapped: Mapping[str, Role]) -> tuple[_Clue, Role] | None:
     """What tells the answer's role best, and the role; None for an answer to a real question."""
-    if role := _first_role(mapped.get(name) for name in given.names):
+    if role := _first_role(mapped.get(name) for name in (*given.names, given.question.strip())):
         return _Clue.MAPPED, role
     if given.typed:
         return _Clue.TYPED, given.typed

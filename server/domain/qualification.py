@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from server.domain.clock import from_text, to_text
 
 MASK = "********"
 """Stands for a secret where settings are shown; sent back, it keeps the one that is stored."""
@@ -17,6 +27,28 @@ SUBMIT_APPLICATION = "SubmitApplication"
 """The automatic event's name, whatever the settings call the manual one (spec)."""
 
 LEAD = "Lead"
+
+THRESHOLDS = (
+    "fb_capi_fin",
+    "fb_capi_show",
+    "a_rotator_fin",
+    "a_rotator_show",
+    "b_rotator_fin",
+    "b_rotator_show",
+    "c_rotator_fin",
+    "c_rotator_show",
+)
+"""Inclusive, from 0 to 1."""
+
+DRAFTED = ("scoring_method", *THRESHOLDS)
+"""What is tried as a draft before it is published."""
+
+IN_ORDER = tuple(
+    (f"{higher}_rotator_{kind}", f"{lower}_rotator_{kind}")
+    for higher, lower in (("a", "b"), ("b", "c"))
+    for kind in ("fin", "show")
+)
+"""The first of each pair may not be the lower one."""
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Text = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)]
@@ -64,6 +96,7 @@ class LeadScoringConfig(BaseModel):
         "other",
     ] = "website"
     test_event_code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
+    test_event_until: str = ""
     capi_trigger_logic: Literal["threshold"] = "threshold"
     app_secret: Text = ""
     limited_data_use: bool = False
@@ -78,12 +111,14 @@ class LeadScoringConfig(BaseModel):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         """Each grade asks at least what the next lower one does."""
-        for higher, lower in (("a", "b"), ("b", "c")):
-            for kind in ("fin", "show"):
-                names = f"{higher}_rotator_{kind}", f"{lower}_rotator_{kind}"
-                if getattr(self, names[0]) < getattr(self, names[1]):
-                    raise ValueError(f"{names[0]} is lower than {names[1]}")
+        for higher, lower in disorder(vars(self)):
+            raise ValueError(f"{higher} is lower than {lower}")
         return self
+
+    @field_validator("test_event_until")
+    @classmethod
+    def _is_time(cls, text: str) -> str:
+        return to_text(from_text(text)) if text else ""
 
     def rotator(self, p_fin: float, p_show: float) -> Rotator:
         """The grade of two scores; thresholds are inclusive."""
@@ -102,10 +137,20 @@ class LeadScoringConfig(BaseModel):
         """Whether there is a pixel and a token to send events with."""
         return bool(self.capi_token and self.pixel_id)
 
+    def test_code(self, now: datetime) -> str:
+        """The test event code while it lasts; one without an end lasts until it is taken out."""
+        until = self.test_event_until
+        return self.test_event_code if not until or now < from_text(until) else ""
+
     def masked(self) -> dict[str, Any]:
         """What may be shown: as JSON, with each secret that is set as its mask."""
         shown = self.model_dump(mode="json")
         return shown | {name: MASK for name in SECRETS if shown[name]}
+
+
+def disorder(thresholds: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Thresholds that lie below those of the next lower grade, each with the other's name."""
+    return [(higher, lower) for higher, lower in IN_ORDER if thresholds[higher] < thresholds[lower]]
 
 
 def merged(stored: LeadScoringConfig, sent: Mapping[str, Any]) -> LeadScoringConfig:

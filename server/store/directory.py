@@ -30,6 +30,10 @@ SELECT id, name, default_region, make_webhook_url, make_webhook_secret, typeform
 _SAVE_SCORING = """
 UPDATE clients SET lead_scoring_config = ?, typeform_secret = ? WHERE id = ?"""
 
+_SAVE_CLIENT = """
+UPDATE clients SET name = ?, default_region = ?, make_webhook_url = ?, make_webhook_secret = ?
+WHERE id = ?"""
+
 _SITES = "SELECT site_key, client_id, name, allowed_origins FROM sites ORDER BY site_key"
 
 _KEY_COLUMNS = "id, name, key_hash, client_id, scope, field_mapping"
@@ -115,15 +119,24 @@ async def add_client(store: Store, vault: Vault, client: Client, now: datetime) 
     return ClientId(result.rows[0]["id"])
 
 
-async def save_scoring(
-    store: Store, vault: Vault, client_id: ClientId, config: LeadScoringConfig
-) -> bool:
-    """Store a client's settings, the secrets encrypted; False when there is no such client."""
+def scoring_statement(vault: Vault, client_id: ClientId, config: LeadScoringConfig) -> Statement:
+    """Store a client's settings for scored responses, the secrets encrypted."""
     stored = config.model_dump(mode="json", exclude={"typeform_secret"})
     stored |= {name: vault.encrypt(stored[name]) for name in _ENCRYPTED}
-    args = (json.dumps(stored), vault.encrypt(config.typeform_secret) or None, client_id)
-    (result,) = await store.write([Statement(_SAVE_SCORING, args)])
-    return result.changes > 0
+    secret = vault.encrypt(config.typeform_secret) or None
+    return Statement(_SAVE_SCORING, (json.dumps(stored), secret, client_id))
+
+
+def client_statement(vault: Vault, client: Client) -> Statement:
+    """Store what a client is called, its region and its webhook, the secrets encrypted."""
+    args = (
+        client.name,
+        client.default_region,
+        vault.encrypt(client.make_webhook_url) or None,
+        vault.encrypt(client.make_webhook_secret) or None,
+        client.client_id,
+    )
+    return Statement(_SAVE_CLIENT, args)
 
 
 async def add_site(store: Store, site: Site, now: datetime) -> None:

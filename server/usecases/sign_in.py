@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -43,7 +44,6 @@ class Passwords:
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
         self._turns = asyncio.Semaphore(_HASHING_AT_ONCE)
-        self._nobodys = self._hasher.hash(secrets.token_hex())
 
     async def hash(self, password: str) -> str:
         """The argon2id hash of a password."""
@@ -54,6 +54,11 @@ class Passwords:
         """Whether the password is the hash's; without a hash it takes as long and is not."""
         async with self._turns:
             return await asyncio.to_thread(self._matches, password_hash, password)
+
+    @cached_property
+    def _nobodys(self) -> str:
+        """A hash to spend time on for an address that nobody has, made at the first such try."""
+        return self._hasher.hash(secrets.token_hex())
 
     def _matches(self, password_hash: str, password: str) -> bool:
         try:

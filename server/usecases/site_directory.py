@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from server.domain import clock
 from server.domain.directory import FIRST_CLIENT, ApiKey, Client, Site, hash_of_key
 from server.domain.ids import ClientId
-from server.domain.qualification import LeadScoringConfig
 from server.store import directory
 from server.store.contract import Store, StoreError
 from server.store.vault import Vault
@@ -46,7 +45,7 @@ class SiteDirectory:
         self._own_origin = own_origin
         self._clients: dict[ClientId, Client] = {}
         self._client_of_form: dict[str, Client] = {}
-        self._own_scoring: dict[ClientId, LeadScoringConfig] = {}
+        self._own: dict[ClientId, Client] = {}
         self._sites: dict[str, Site] = {}
         self._site_of_origin: dict[str, Site] = {}
         self._origins_of_client: dict[ClientId, frozenset[str]] = {}
@@ -60,7 +59,7 @@ class SiteDirectory:
         self._clients = {
             client.client_id: self._with_defaults(client) for client in entries.clients
         }
-        self._own_scoring = {client.client_id: client.scoring for client in entries.clients}
+        self._own = {client.client_id: client for client in entries.clients}
         self._client_of_form = {
             form_id: client
             for client in reversed(self._clients.values())
@@ -127,9 +126,9 @@ class SiteDirectory:
         """Whether there is such a client."""
         return client_id in self._clients
 
-    def own_scoring(self, client_id: ClientId) -> LeadScoringConfig:
-        """A client's settings as stored, without the defaults of this server's settings."""
-        return self._own_scoring.get(client_id) or LeadScoringConfig()
+    def own(self, client_id: ClientId) -> Client:
+        """A client as stored, without the defaults of this server's settings."""
+        return self._own.get(client_id) or Client(client_id, f"client {client_id}")
 
     def client_of_form(self, form_id: str) -> Client | None:
         """The client whose settings name a Typeform form."""
@@ -160,5 +159,5 @@ class SiteDirectory:
         return replace(
             client,
             make_webhook_url=default.make_webhook_url,
-            make_webhook_secret=default.make_webhook_secret,
+            make_webhook_secret=client.make_webhook_secret or default.make_webhook_secret,
         )

@@ -10,29 +10,25 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from server import channels
-from server.destinations import meta_capi
 from server.domain.directory import ApiKey, Client, Scope
-from server.domain.errors import AppError, ErrorCode, FieldError, invalid_field
+from server.domain.errors import AppError, ErrorCode, invalid_field
 from server.domain.ids import ClientId
-from server.domain.qualification import merged
 from server.domain.signature import is_signed
-from server.form_ai.chain import parse_models
-from server.store import directory as directory_store
-from server.store import outbox, scoring_results
+from server.store import scoring_results
 from server.store.contract import Row, Store
-from server.store.vault import Vault
+from server.usecases.change_settings import Author, SettingsChange
 from server.usecases.fire_event import EventFiring, Fired, FireVerdict
 from server.usecases.predict import Predictions
 from server.usecases.receive_response import ResponseIntake
 from server.usecases.site_directory import SiteDirectory
 from server.web import bodies, problems
 from server.web.access import Access, Declared
+from server.web.dashboard.gate import Gate
 from server.web.lead_intake import LeadIntake
 from server.web.metrics import Metrics
 
@@ -41,6 +37,8 @@ WEBHOOK_PATH = f"{PREFIX}/webhook"
 MAX_WEBHOOK_BYTES = 1024 * 1024
 SIGNATURE_HEADER = "typeform-signature"
 
+_ACCESS = {Scope.READ: Access.SIGNED_IN, Scope.WRITE: Access.ADMIN, Scope.ADMIN: Access.ADMIN}
+"""What a scope of keys is among people: salespeople look results up, and no more."""
 
 _FIRE_STATUS = {
     FireVerdict.NO_RESULT: HTTPStatus.NOT_FOUND,
@@ -54,14 +52,23 @@ _FIRE_STATUS = {
 
 
 @dataclass(frozen=True, slots=True)
+class _Caller:
+    """Whose settings and results somebody may use, and who they are."""
+
+    client_id: ClientId
+    author: Author
+
+
+@dataclass(frozen=True, slots=True)
 class ScoringParts:
     """What stands behind the endpoints."""
 
     store: Store
-    vault: Vault
     responses: ResponseIntake
     predictions: Predictions
     firing: EventFiring
+    settings: SettingsChange
+    gate: Gate
 
 
 class LeadScoringEndpoints:
@@ -162,7 +169,8 @@ class LeadScoringEndpoints:
     async def result(self, request: Request) -> Response:
         """The scoring result of an address."""
         query = request.query_params
-        client_id = await self._allowed(request, query.get("client_id", ""), Scope.READ)
+        asked = query.get("client_id", "")
+        client_id = (await self._caller(request, asked, Scope.READ)).client_id
         email = query.get("email", "").strip()
         if not email:
             raise invalid_field("email", "is missing")
@@ -173,50 +181,33 @@ class LeadScoringEndpoints:
 
     async def fire(self, request: Request) -> Response:
         """Send the client's event for an address to Meta now, and tell what came of it."""
-        path = request.path_params
-        client_id = await self._allowed(request, path["client_id"], Scope.WRITE)
-        client = self._directory.client(client_id)
-        return _fired(await self._parts.firing.fire(client, path["email"].strip(), self._now()))
+        caller = await self._caller_of_path(request, Scope.WRITE)
+        client, email = self._directory.client(caller.client_id), request.path_params["email"]
+        return _fired(await self._parts.firing.fire(client, email.strip(), self._now()))
 
     # --- settings -------------------------------------------------------------
 
     async def get_config(self, request: Request) -> Response:
         """The client's settings, secrets masked."""
-        client_id = await self._allowed(request, request.path_params["client_id"], Scope.ADMIN)
-        return _private(await self._config(client_id))
+        caller = await self._caller_of_path(request, Scope.ADMIN)
+        settings = await self._parts.settings.settings(caller.client_id)
+        return _private(settings.scoring.masked())
 
     async def put_config(self, request: Request) -> Response:
         """Replace the client's settings; a secret that comes back as its mask is kept.
 
         A new token or pixel takes paused events up again.
         """
-        client_id = await self._allowed(request, request.path_params["client_id"], Scope.ADMIN)
+        caller = await self._caller_of_path(request, Scope.ADMIN)
         sent = await self._json(request)
-        await self._directory.refresh()
-        stored = self._directory.own_scoring(client_id)
-        try:
-            config = merged(stored, sent)
-            if config.form_ai_models:
-                parse_models(config.form_ai_models)
-        except ValidationError as error:
-            raise _refusal(error) from None
-        except ValueError as error:
-            raise invalid_field("form_ai_models", str(error)) from None
-        store = self._parts.store
-        await directory_store.save_scoring(store, self._parts.vault, client_id, config)
-        if (config.capi_token, config.pixel_id) != (stored.capi_token, stored.pixel_id):
-            await outbox.resume(store, client_id, meta_capi.NAME, self._now())
-        return _private(await self._config(client_id))
-
-    async def _config(self, client_id: ClientId) -> dict[str, Any]:
-        await self._directory.refresh()
-        return self._directory.own_scoring(client_id).masked()
+        change = self._parts.settings.replace_scoring
+        return _private((await change(caller.author, caller.client_id, sent)).masked())
 
     # --- predictions ----------------------------------------------------------
 
     async def predict(self, request: Request) -> Response:
         """Score answers given in the body at once, or stored responses in the background."""
-        client_id = await self._allowed(request, request.path_params["client_id"], Scope.WRITE)
+        client_id = (await self._caller_of_path(request, Scope.WRITE)).client_id
         client, sent = self._directory.client(client_id), await self._json(request)
         if "answers" in sent:
             return _private(await self._parts.predictions.of_answers(client, _answers(sent)))
@@ -227,22 +218,30 @@ class LeadScoringEndpoints:
 
     async def progress(self, request: Request) -> Response:
         """How far a run of predictions is."""
-        path = request.path_params
-        client_id = await self._allowed(request, path["client_id"], Scope.READ, Scope.WRITE)
-        progress = await self._parts.predictions.progress(client_id, path["run_id"])
+        client_id = (await self._caller_of_path(request, Scope.READ, Scope.WRITE)).client_id
+        run_id = request.path_params["run_id"]
+        progress = await self._parts.predictions.progress(client_id, run_id)
         if progress is None:
             raise AppError(ErrorCode.NOT_FOUND, "There is no such run")
         return _private(progress)
 
     # --- who may --------------------------------------------------------------
 
-    async def _allowed(self, request: Request, client_id: str, *scopes: Scope) -> ClientId:
-        """The client of a path, once the key is known to be its; raises AppError."""
+    async def _caller_of_path(self, request: Request, *scopes: Scope) -> _Caller:
+        return await self._caller(request, request.path_params["client_id"], *scopes)
+
+    async def _caller(self, request: Request, client_id: str, *scopes: Scope) -> _Caller:
+        """Who asks, once key or session are known to be of that client; raises AppError."""
+        if not request.headers.get("authorization"):
+            user = await self._parts.gate.api_user(request, client_id, _ACCESS[scopes[0]])
+            if user is not None:
+                self._intake.count(request, None)
+                return _Caller(ClientId(int(client_id)), Author(user.email, user.user_id))
         key = await self._key(request, scopes)
         self._intake.count(request, key)
         if client_id != str(key.client_id):
             raise AppError(ErrorCode.FORBIDDEN, "This API key is of another client")
-        return key.client_id
+        return _Caller(key.client_id, Author(f"API key {key.name}"))
 
     async def _key(self, request: Request, scopes: tuple[Scope, ...]) -> ApiKey:
         *others, last = scopes
@@ -280,15 +279,6 @@ def _fired(fired: Fired) -> Response:
     problem = {"type": "about:blank", "title": status.phrase, "status": int(status)}
     content = problem | {"errors": [], "fired": False} | told
     return JSONResponse(content, status, media_type=problems.CONTENT_TYPE)
-
-
-def _refusal(error: ValidationError) -> AppError:
-    problems = error.errors(include_url=False, include_input=False, include_context=False)
-    fields = [
-        FieldError(".".join(map(str, problem["loc"])) or "rotator", problem["msg"])
-        for problem in problems
-    ]
-    return AppError(ErrorCode.INVALID, f"{fields[0].field}: {fields[0].message}", *fields)
 
 
 def _answers(sent: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -18,13 +18,21 @@ from server.web.leadscoring_schemas import (
 from server.web.openapi import Answer, Content, Operation, Parameter, Security, problem
 
 SCORING = "Lead scoring"
-DESCRIPTION = "Form responses, their scores by AI, and what Meta is told. Keys reach their client."
+DESCRIPTION = (
+    "Form responses, their scores by AI, and what Meta is told. Keys reach their client. Instead"
+    " of a key a session of the dashboard does: of any user of the client for results and progress,"
+    " of an admin for the rest, where unsafe methods carry a token of its pages in X-CSRF-Token."
+)
 
 _RETRY = {"Retry-After": "Seconds to wait before sending the same again."}
 _BUSY = problem(503, "Not now: send it again.", headers=_RETRY)
 _LIMITED = problem(429, "Too many requests a minute.", headers=_RETRY)
 _NO_KEY = problem(401, "The key is missing or not known.", headers={"WWW-Authenticate": "Bearer"})
-_OTHERS = problem(403, "The key's scope does not allow it, or it is of another client.")
+_OTHERS = problem(
+    403,
+    "The key's scope or the user's role does not allow it, it is of another client, or the token"
+    " of an unsafe request with a session is missing.",
+)
 _BODY = (
     problem(400, "The body cannot be read."),
     problem(408, "The body did not arrive within 10 s."),
@@ -129,13 +137,16 @@ OPERATIONS: tuple[Operation, ...] = (
             *_BODY,
             _NO_KEY,
             _OTHERS,
+            problem(409, "The settings were changed at the same moment: read them again."),
             problem(
                 422, "A field is not known, out of its bounds, or A, B and C are not in order."
             ),
             _LIMITED,
             _BUSY,
         ),
-        "Takes exactly what GET answers: a mask keeps the secret that is stored.",
+        "Takes exactly what GET answers: a mask keeps the secret that is stored. Who changed what"
+        " is kept in the settings' history. `test_event_code` ends at `test_event_until` (UTC,"
+        " `YYYY-MM-DDTHH:MM:SS.sssZ`) where that is set.",
         (_CLIENT,),
         (Content("application/json", Settings),),
         Security.REQUIRED,

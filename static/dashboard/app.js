@@ -249,6 +249,58 @@
 
   // === settings ===
 
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
+  /** The number beside a slider, and the other way round. @param {HTMLInputElement} slider */
+  const numberOf = (slider) => {
+    const field = document.getElementById(slider.dataset.pair ?? "");
+    return field instanceof HTMLInputElement ? field : null;
+  };
+
+  const sliders = () => [...document.querySelectorAll("input[data-pair]")].filter((one) => one instanceof HTMLInputElement);
+  for (const slider of sliders()) slider.hidden = false;
+
+  /** What is wrong with a threshold, "" for nothing. @param {HTMLFormElement} form @param {HTMLInputElement} field */
+  const faultOf = (form, field) => {
+    const value = field.valueAsNumber;
+    if (!(value >= 0 && value <= 1)) return "must be a number from 0 to 1";
+    const [, grade, kind] = /^([ab])_rotator_(\w+)$/.exec(field.name) ?? [];
+    if (!grade) return "";
+    const below = grade === "a" ? "b" : "c";
+    const other = form.elements.namedItem(`${below}_rotator_${kind}`);
+    const asks = other instanceof HTMLInputElement ? other.valueAsNumber : NaN;
+    return value < asks ? `is lower than the ${asks} of ${below.toUpperCase()}` : "";
+  };
+
+  /** @param {HTMLFormElement} form */
+  const checkThresholds = (form) => {
+    for (const field of form.querySelectorAll("input[type=number]")) {
+      const told = document.getElementById("e-" + field.getAttribute("name"));
+      if (!(field instanceof HTMLInputElement) || !told) continue;
+      const fault = faultOf(form, field);
+      if (told.textContent !== fault) told.textContent = fault;
+      told.hidden = !fault;
+      if (fault) field.setAttribute("aria-invalid", "true");
+      else field.removeAttribute("aria-invalid");
+    }
+  };
+
+  document.addEventListener("input", (event) => {
+    const field = event.target;
+    if (!(field instanceof HTMLInputElement)) return;
+    const form = field.closest("form[data-thresholds]");
+    if (!(form instanceof HTMLFormElement)) return;
+    const number = numberOf(field);
+    if (number) number.value = field.value;
+    else for (const slider of sliders()) if (numberOf(slider) === field) slider.value = field.value;
+    checkThresholds(form);
+  });
+
+  document.addEventListener("htmx:after:swap", () => {
+    const summary = document.getElementById("preview")?.dataset.summary;
+    if (summary) say(summary);
+  });
+
   // === sites ===
 
   // Each step that a site's verification reaches is told; what is swapped in is not heard by itself.

@@ -19,6 +19,7 @@ from tests.integration.http_fixtures import (
 )
 from tests.receiver import Receiver
 from tests.running import RunningServer
+from tests.settings_desk import SettingsDesk, running_settings
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +54,10 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """A server with two clients and four users, for all tests of the dashboard over HTTP."""
     with running_dashboard(tmp_path_factory.mktemp("dashboard") / "data") as dashboard:
         yield dashboard
+
+
+@pytest.fixture(scope="session")
+def settings_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SettingsDesk]:
+    """A dashboard whose client 1 sends to local peers, for all tests of its settings over HTTP."""
+    with running_settings(tmp_path_factory.mktemp("settings") / "data") as desk:
+        yield desk

@@ -156,6 +156,19 @@ def test_settings_show_secrets_as_a_mask_and_keep_them_when_it_comes_back(
     assert request.headers["authorization"] == f"Bearer {TOKEN}"
 
 
+def test_settings_that_a_key_changed_stand_in_the_audit_trail_without_secrets(
+    scoring: Scoring,
+) -> None:
+    scoring.configure(fb_capi_show=0.55, app_secret="another secret")
+    scoring.configure(fb_capi_show=0.6, app_secret="")
+    newest = scoring.rows("SELECT * FROM audit_trail ORDER BY id DESC LIMIT 2")[1]
+    assert (newest["action"], newest["actor"]) == ("settings_published", "API key tests")
+    assert decoded(newest["details"])["changes"] == [
+        {"field": "fb_capi_show", "old": 0.6, "new": 0.55},
+        {"field": "app_secret", "old": "", "new": "changed"},
+    ]
+
+
 def test_settings_keep_secrets_encrypted(scoring: Scoring) -> None:
     (row,) = scoring.rows("SELECT * FROM clients WHERE id = 1")
     assert TOKEN not in str(row)

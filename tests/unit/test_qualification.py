@@ -1,3 +1,4 @@
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -62,11 +63,24 @@ def test_event_by_its_thresholds_is_inclusive(fin: float, show: float, *, fires:
         {"fb_capi_show": float("inf")},
         {"capi_token": "x" * 501},
         {"typeform_form_ids": ["a b"]},
+        {"test_event_until": "tomorrow"},
+        {"test_event_until": "2026-13-01T00:00:00.000Z"},
     ],
 )
 def test_settings_that_contradict_themselves_are_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         LeadScoringConfig.model_validate(fields)
+
+
+def test_test_code_lasts_until_its_end() -> None:
+    end = datetime(2026, 11, 23, 10, tzinfo=UTC)
+    config = LeadScoringConfig(test_event_code="T1", test_event_until="2026-11-23T10:00:00.000Z")
+    assert config.test_code(end - timedelta(milliseconds=1)) == "T1"
+    assert config.test_code(end) == ""
+
+
+def test_test_code_without_an_end_lasts() -> None:
+    assert LeadScoringConfig(test_event_code="T1").test_code(datetime.now(UTC)) == "T1"
 
 
 def test_settings_as_shown_hide_secrets_that_are_set_and_only_those() -> None:

@@ -100,6 +100,24 @@ class Gate:
             _client_of_path(request, clients),
         )
 
+    async def api_user(self, request: Request, client_id: str, access: Access) -> User | None:
+        """Who is signed in and asks the API about a client; None without a session.
+
+        Unsafe requests carry the token of a page in X-CSRF-Token. Raises AppError (forbidden).
+        """
+        token = request.cookies.get(self.cookie, "")
+        user = await self._sign_in.user_of(token)
+        if user is None:
+            return None
+        if request.method not in SAFE_METHODS:
+            self.refuse_strangers(request)
+            if not self._tokens.fits(request.headers.get(HEADER, ""), token):
+                raise AppError(ErrorCode.FORBIDDEN, "X-CSRF-Token is missing or of another session")
+        _check_role(user, access)
+        if client_id not in {str(client.client_id) for client in self._clients_of(user)}:
+            raise AppError(ErrorCode.FORBIDDEN, "This client is not yours to see")
+        return user
+
     def refuse_strangers(self, request: Request) -> None:
         """Raise AppError (forbidden) when another site's page sent this."""
         if is_from_elsewhere(request, self._own_origin):

@@ -21,6 +21,7 @@ class Entry(NamedTuple):
 ENTRIES: tuple[Entry, ...] = (
     Entry("leads", "Leads", "/clients/{client}/leads"),
     Entry("deliveries", "Deliveries", "/clients/{client}/deliveries"),
+    Entry("settings", "Lead scoring", "/clients/{client}/settings", Access.ADMIN),
     Entry("sites", "Sites", "/clients/{client}/sites", Access.ADMIN),
     Entry("keys", "API keys", "/clients/{client}/keys", Access.ADMIN),
     Entry("clients", "Clients", "/clients", Access.ALL_CLIENTS),

@@ -12,6 +12,7 @@ from server.domain.script import ScriptBuild
 from server.form_ai.chain import Chain
 from server.store.contract import Store
 from server.store.vault import Vault
+from server.usecases.change_settings import SettingsChange
 from server.usecases.fire_event import EventFiring
 from server.usecases.sign_in import SignIn
 from server.usecases.site_directory import SiteDirectory
@@ -40,5 +41,6 @@ class Parts:
     firing: EventFiring
     lead_watch: LeadWatch
     site_watches: SiteWatches
+    settings: SettingsChange
     wake: Callable[[], None]
     now: Callable[[], datetime]

@@ -16,6 +16,7 @@ from server.web.dashboard.inbox_live import InboxLive
 from server.web.dashboard.keys import KeysPage
 from server.web.dashboard.lead import LeadPage
 from server.web.dashboard.parts import Parts
+from server.web.dashboard.settings import SettingsPages
 from server.web.dashboard.sites import SitesPage
 from server.web.dashboard.users import UsersPage
 from server.web.dashboard.verify import VerifyPage
@@ -40,6 +41,7 @@ SECTIONS: tuple[Callable[[Parts], Section], ...] = (
     VerifyPage,
     KeysPage,
     ClientsPage,
+    SettingsPages,
     UsersPage,
 )
 

@@ -1,0 +1,137 @@
+"""What the tabs of a client's settings share: their frame, who saves, and what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from server.domain.errors import AppError, ErrorCode
+from server.domain.qualification import THRESHOLDS
+from server.store import audit
+from server.store.contract import Row
+from server.usecases.change_settings import ACTIONS, Author, Settings
+from server.web import problems
+from server.web.access import Access
+from server.web.dashboard.call import Call
+from server.web.dashboard.gate import Page
+from server.web.dashboard.parts import Parts
+from server.web.dashboard.rendering import flash
+
+PATH = "/clients/{client_id}/settings"
+
+TABS = (
+    ("", "Lead scoring"),
+    ("/meta", "Meta"),
+    ("/make", "Make.com"),
+    ("/typeform", "Typeform"),
+    ("/models", "Models"),
+    ("/history", "History"),
+)
+
+_SENTENCES: Mapping[str, str] = {
+    **dict.fromkeys(THRESHOLDS, "must be a number from 0 to 1"),
+    "scoring_method": "must be AI or ML",
+    "capi_token": "must have at most 500 characters",
+    "app_secret": "must have at most 500 characters",
+    "typeform_secret": "must have at most 500 characters",
+    "pixel_id": "must be digits, at most 20",
+    "event_name": "must begin with a letter and hold letters, digits, spaces and _, at most 50",
+    "event_source_url": "must be an http or https address without spaces, at most 500 characters",
+    "action_source": "must be one of the list",
+    "test_event_code": "must hold letters, digits, - and _ only, at most 64",
+    "typeform_form_ids": "must be ids of letters, digits, - and _, at most 100 of them",
+    "typeform_roles": "must have at most 500 characters each",
+}
+"""Instead of what pydantic says, which is meant for programs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a form was not saved; `latest` is the change that came in between."""
+
+    status: int = 200
+    errors: Mapping[str, str] = field(default_factory=dict)
+    latest: Row | None = None
+
+
+class SettingsFrame:
+    """Routes for admins of a client, and pages with the tabs around them."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._change = parts.settings
+
+    def get(self, tab: str, page: Page) -> BaseRoute:
+        """A page of a tab."""
+        return self._parts.gate.route(PATH + tab, page, Access.ADMIN)
+
+    def post(self, path: str, page: Page) -> BaseRoute:
+        """What a form of a tab is sent to."""
+        return self._parts.gate.route(PATH + path, page, Access.ADMIN, ["POST"])
+
+    async def settings(self, call: Call) -> Settings:
+        """The client's settings as they are now."""
+        return await self._change.settings(call.client.client_id)
+
+    def page(
+        self, call: Call, tab: str, settings: Settings, fault: Fault | None = None, **context: Any
+    ) -> Response:
+        """A tab's page; its template is named after it."""
+        fault = fault or Fault()
+        base = _path(call)
+        return self._parts.renderer.page(
+            call,
+            f"settings{tab.replace('/', '_') or '_scoring'}.html",
+            fault.status,
+            base=base,
+            tabs=[(base + path, title, path == tab) for path, title in TABS],
+            settings=settings,
+            errors=fault.errors,
+            latest=fault.latest,
+            **context,
+        )
+
+    async def fault(self, call: Call, error: AppError) -> Fault:
+        """What to say of a refusal on its page; one that is no form's is raised again."""
+        status = int(problems.STATUS[error.code])
+        if error.code is ErrorCode.CONFLICT:
+            rows = await audit.history(self._parts.store, call.client.client_id, ACTIONS, 1)
+            return Fault(status, {}, rows[0] if rows else None)
+        if error.code is not ErrorCode.INVALID:
+            raise error
+        faults = [(one.field.partition(".")[0], one.message) for one in error.fields]
+        return Fault(status, {name: _sentence(name, message) for name, message in faults})
+
+    def done(self, call: Call, tab: str, text: str) -> Response:
+        """Back to a tab, which says what was done."""
+        return flash(self._parts.gate.redirect(_path(call) + tab), text)
+
+
+def author(call: Call) -> Author:
+    """Who saves."""
+    return Author(call.user.email, call.user.user_id)
+
+
+def revision(call: Call) -> int:
+    """The revision of the page that a form stood on; one that is no number is none."""
+    text = call.text("revision")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else -1
+
+
+def secret_fields(call: Call, *names: str) -> dict[str, str]:
+    """Secrets that were typed or are to be removed; an empty field keeps what is stored."""
+    typed = {name: call.text(name) for name in names if call.text(name)}
+    return typed | {name: "" for name in names if call.text(f"remove_{name}")}
+
+
+def _path(call: Call) -> str:
+    return PATH.format(client_id=call.client.client_id)
+
+
+def _sentence(name: str, message: str) -> str:
+    is_order = message.startswith("is lower")
+    return message if is_order else _SENTENCES.get(name, message)
