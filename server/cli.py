@@ -9,6 +9,7 @@ import click
 from server.commands.clients import client
 from server.commands.deliveries import deliveries
 from server.commands.keys import key
+from server.commands.rollups import rollups
 from server.commands.running import load_config, run
 from server.commands.sites import site
 from server.commands.users import user
@@ -66,5 +67,5 @@ def doctor() -> None:
         raise SystemExit(1)
 
 
-for _group in (client, site, key, user, deliveries):
+for _group in (client, site, key, user, deliveries, rollups):
     main.add_command(_group)
