@@ -1,9 +1,9 @@
 ALTER TABLE clients ADD COLUMN timezone TEXT NOT NULL DEFAULT 'UTC';
-ALTER TABLE sessions ADD COLUMN landing_rest TEXT GENERATED ALWAYS AS (
-  substr(landing_url, 8 + instr(replace(replace(substr(landing_url, 9), '?', '/'), '#', '/') || '/', '/'))
+ALTER TABLE sessions ADD COLUMN landing_bare TEXT GENERATED ALWAYS AS (
+  substr(landing_url, 1, instr(replace(landing_url, '#', '?') || '?', '?') - 1)
 ) VIRTUAL;
 ALTER TABLE sessions ADD COLUMN landing_page TEXT GENERATED ALWAYS AS (
-  '/' || substr(ltrim(substr(landing_rest, 1, instr(replace(landing_rest, '#', '?') || '?', '?') - 1), '/'), 1, 200)
+  substr(landing_bare, instr(landing_bare, '://') + 3 * (instr(landing_bare, '://') > 0), 200)
 ) VIRTUAL;
 CREATE INDEX sessions_by_start ON sessions (client_id, started_at);
 ALTER TABLE Leads ADD COLUMN LandingPage TEXT;

@@ -32,6 +32,11 @@ def _chance(seed: str | int) -> random.Random:
     return random.Random(seed)  # noqa: S311  the same in every run
 
 
+def _bare(url: str) -> str:
+    parts = urlsplit(url)
+    return parts.netloc + parts.path
+
+
 def _visits_of(rows: Sequence[Row], zone: str) -> dict[tuple[str, str, str], tuple[int, ...]]:
     """What `visit_days` should hold, counted here by other means."""
     visitors: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
