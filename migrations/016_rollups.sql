@@ -5,6 +5,7 @@ ALTER TABLE sessions ADD COLUMN landing_bare TEXT GENERATED ALWAYS AS (
 ALTER TABLE sessions ADD COLUMN landing_page TEXT GENERATED ALWAYS AS (
   substr(landing_bare, instr(landing_bare, '://') + 3 * (instr(landing_bare, '://') > 0), 200)
 ) VIRTUAL;
+CREATE INDEX IF NOT EXISTS leads_by_visitor ON Leads (ClientId, VisitorId) WHERE VisitorId IS NOT NULL;
 CREATE INDEX sessions_by_start ON sessions (client_id, started_at);
 ALTER TABLE Leads ADD COLUMN LandingPage TEXT;
 ALTER TABLE Leads ADD COLUMN Device TEXT;

@@ -18,9 +18,10 @@ from server.store.rollups import CountedClient, Kind
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 2.0
+SELDOM_SECONDS = 30.0
 REST = 20
-"""A pass is followed by so many times its own length of rest: counting takes a twentieth at most,
-however much a day holds."""
+"""A pass is followed by so many times its own length of rest, between these two bounds: counting
+takes a twentieth of the time, however much a day holds."""
 
 Told = Callable[[int, int], None]
 """Told after each day: how many are done, of how many."""
@@ -88,7 +89,8 @@ class RollupKeeper:
             began = time.monotonic()
             await self._try(self._keep_dropped)
             await self._try(self._count)
-            await asyncio.sleep(max(EVERY_SECONDS, REST * (time.monotonic() - began)))
+            rest = REST * (time.monotonic() - began)
+            await asyncio.sleep(min(SELDOM_SECONDS, max(EVERY_SECONDS, rest)))
 
     async def _count(self) -> None:
         await catch_up(self._store, self._now())

@@ -92,7 +92,7 @@
 
   /** The lines of the chart: the last step of a running stretch is a dotted one of its own. @param {ChartData} data */
   const chartLines = (data) => {
-    const last = data.now.findLastIndex((value) => value !== null);
+    const last = data.now.reduce((/** @type {number} */ found, value, place) => (value === null ? found : place), -1);
     const ended = data.running && last > 0 ? data.now.map((value, place) => (place === last ? null : value)) : data.now;
     const running = data.now.map((value, place) => (place >= last - 1 && last > 0 ? value : null));
     return { ended, running: data.running ? running : data.now.map(() => null), before: data.before ?? data.now.map(() => null) };
@@ -196,4 +196,21 @@
   }
 
   // === visitors ===
+
+  const pause = document.getElementById("pause");
+  if (pause) {
+    let paused = false;
+    pause.hidden = false;
+    pause.addEventListener("click", () => {
+      paused = !paused;
+      pause.setAttribute("aria-pressed", String(paused));
+      say(paused ? "The list stands still" : "The list moves again");
+    });
+    document.addEventListener("htmx:before:request", (event) => {
+      const asks = event.target instanceof Element && event.target.id === "presence";
+      if (asks && (paused || document.hidden)) event.preventDefault();
+    });
+    document.addEventListener("htmx:after:swap", nameCountries);
+  }
+  if (!document.getElementById("overview")) nameCountries();
 })();

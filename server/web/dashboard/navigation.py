@@ -20,6 +20,7 @@ class Entry(NamedTuple):
 
 ENTRIES: tuple[Entry, ...] = (
     Entry("overview", "Overview", "/clients/{client}/overview"),
+    Entry("visitors", "Visitors", "/clients/{client}/visitors"),
     Entry("users", "Users", "/users", Access.ALL_CLIENTS),
 )
 

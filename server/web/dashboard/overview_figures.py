@@ -102,7 +102,9 @@ def tiles(now: Totals, before: Totals | None, *, is_part: bool = False) -> list[
             about.title,
             written(figure, about.value(now)),
             _note(figure, now.sums),
-            _change(figure, about.value(now), about.value(before), is_part) if before else None,
+            _change(figure, about.value(now), about.value(before), is_part=is_part)
+            if before
+            else None,
         )
         for figure, about in FIGURES.items()
     ]
@@ -133,7 +135,7 @@ def _note(figure: Figure, sums: Sums) -> str:
 
 
 def _change(
-    figure: Figure, now: float | None, before: float | None, is_part: bool
+    figure: Figure, now: float | None, before: float | None, *, is_part: bool
 ) -> Change | None:
     if now is None or before is None:
         return None

@@ -12,6 +12,7 @@ from server.web.dashboard.home import Home
 from server.web.dashboard.overview import OverviewPage
 from server.web.dashboard.parts import Parts
 from server.web.dashboard.users import UsersPage
+from server.web.dashboard.visitors import VisitorsPage
 
 
 class Section(Protocol):
@@ -27,6 +28,7 @@ SECTIONS: tuple[Callable[[Parts], Section], ...] = (
     Entrance,
     UsersPage,
     OverviewPage,
+    VisitorsPage,
 )
 
 
