@@ -40,6 +40,7 @@ from server.usecases.capture_lead import LeadCapture
 from server.usecases.change_settings import SettingsChange
 from server.usecases.deliver_outbox import Clocks, OutboxWorker
 from server.usecases.fire_event import EventFiring
+from server.usecases.keep_rollups import RollupKeeper
 from server.usecases.predict import Predictions
 from server.usecases.receive_response import SCORE_JOB, ResponseIntake
 from server.usecases.record_beacons import BeaconRecorder
@@ -210,10 +211,8 @@ class Propgauge:
             clock.now,
             allow_unsigned=config.allow_unsigned_webhooks,
         )
-        self.assets = Assets(urlsplit(config.public_url).path)
-        self.renderer = Renderer(config, self.assets)
-        self.gate = Gate(config, self.sign_in, self.directory, self.renderer, clock.now)
         self.error_pages = ErrorPages(self.gate, self.renderer)
+        self.rollups = RollupKeeper(store, self.metrics.dropped_of_clients, clock.now)
         self.stop_by: float | None = None
         """When, by the loop's clock, `stop` should be through with deliveries."""
         self._refreshing: asyncio.Task[None] | None = None
@@ -262,6 +261,7 @@ class Propgauge:
         _warm_up()
         self.worker.start()
         self.jobs.start()
+        self.rollups.start()
         self._refreshing = asyncio.get_running_loop().create_task(self._refresh_forever())
 
     async def stop(self) -> None:
@@ -270,7 +270,10 @@ class Propgauge:
             self._refreshing.cancel()
         seconds = self._drain_seconds()
         await asyncio.gather(
-            self.recorder.close(), self.jobs.stop(seconds), self.worker.stop(seconds)
+            self.recorder.close(),
+            self.jobs.stop(seconds),
+            self.worker.stop(seconds),
+            self.rollups.stop(),
         )
         await self.chain.close()
         await self.egress.close()

@@ -10,6 +10,7 @@ from server.commands.clients import client
 from server.commands.deliveries import deliveries
 from server.commands.demo import demo
 from server.commands.keys import key
+from server.commands.rollups import rollups
 from server.commands.running import load_config, run
 from server.commands.sites import site
 from server.commands.users import user
@@ -67,5 +68,7 @@ def doctor() -> None:
         raise SystemExit(1)
 
 
-for _group in (client, site, key, user, deliveries, demo):
+GROUPS = (client, site, key, user, deliveries, demo, rollups)
+
+for _group in GROUPS:
     main.add_command(_group)

@@ -72,6 +72,15 @@ def _lead_values(lead: Lead) -> dict[str, Any]:
     }
 
 
+# Kept with the lead, for sessions are purged sooner than leads.
+_OF_SESSION = {
+    "LandingPage": "(SELECT landing_page FROM sessions WHERE client_id = ? AND session_id = ?)",
+    "Device": "(SELECT device FROM sessions WHERE client_id = ? AND session_id = ?)",
+    "FirstCampaign": """(SELECT f.utm_campaign FROM sessions AS s
+    JOIN sessions AS f ON f.client_id = s.client_id AND f.visitor_id = s.visitor_id
+    WHERE s.client_id = ? AND s.session_id = ? ORDER BY f.id LIMIT 1)""",
+}
+
 _FREE_OLD_KEY = """
 UPDATE Leads SET IdempotencyKey = NULL
 WHERE ClientId = ? AND IdempotencyKey = ? AND CreatedAt < ?"""
@@ -107,6 +116,9 @@ _CONTACT_COLUMNS = (
 _ENGAGEMENT_COLUMNS = (
     "LeadSource",
     "SessionId",
+    "LandingPage",
+    "Device",
+    "FirstCampaign",
     "EngagementScore",
     "EngagementLabel",
     "PagesVisited",
@@ -199,10 +211,16 @@ def completing_statement(lead: Lead) -> Statement:
 
 
 def _insert(lead: Lead, otherwise: str = "") -> Statement:
-    values = _lead_values(lead)
-    names, marks = ", ".join(values), ", ".join("?" * len(values))
-    sql = f"INSERT INTO Leads ({names}) VALUES ({marks})"
-    return Statement(sql + otherwise, tuple(values.values()))
+    values, visit = _lead_values(lead), lead.engagement.visit
+    columns, args = dict.fromkeys(values, "?"), list(values.values())
+    if visit:
+        columns |= _OF_SESSION
+        args += [lead.client_id, visit.session_id] * len(_OF_SESSION)
+    else:
+        columns["FirstCampaign"] = "?"
+        args.append(values["UtmCampaign"])
+    sql = f"INSERT INTO Leads ({', '.join(columns)}) VALUES ({', '.join(columns.values())})"
+    return Statement(sql + otherwise, tuple(args))
 
 
 async def lead_of_key(

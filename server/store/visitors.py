@@ -29,6 +29,7 @@ from server.domain.visitor import (
     PageViewTotals,
     Session,
 )
+from server.store import rollups
 from server.store.contract import Result, Row, Statement, Store
 
 PageViewKey = tuple[ClientId, SessionId, str]
@@ -185,8 +186,12 @@ def beacon_batch(arrivals: Sequence[Arrival]) -> list[Statement]:
     ]
     if events:
         batch.append(Statement(_INSERT_EVENTS, (_json(map(_event_row, events)),)))
+    if views:
+        batch.append(rollups.changed_sessions({_session_key(view) for view in views}))
     if len(allowed) < len(arrivals):
-        batch.append(Statement(_WITHDRAW_CONSENT, (_json(_withdrawn(arrivals)),)))
+        withdrawn = _withdrawn(arrivals)
+        batch.append(Statement(_WITHDRAW_CONSENT, (_json(withdrawn),)))
+        batch.append(rollups.changed_visitors(withdrawn))
     return batch
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import collections
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from server.domain.ids import ClientId
 
 
 class Metrics:
@@ -19,6 +23,8 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self.dropped_of_clients: collections.Counter[tuple[ClientId, str]] = collections.Counter()
+        """The same for `usecases/keep_rollups.py`, which stores it and takes it out."""
         self.leads = Counter(
             "propgauge_leads", "Leads committed, by channel.", ["channel"], registry=self.registry
         )

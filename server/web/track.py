@@ -163,6 +163,7 @@ class TrackEndpoint:
             extra[DROPPED_HEADER] = ", ".join(f"{why}={times}" for why, times in dropped.items())
             for why, times in dropped.items():
                 self._metrics.beacons_dropped.labels(why).inc(times)
+                self._metrics.dropped_of_clients[owner.client_id, why] += times
         return 202, extra, b""
 
     def _refused(self, error: Exception, headers: RawHeaders) -> RawResponse:

@@ -20,6 +20,8 @@ class Entry(NamedTuple):
 
 ENTRIES: tuple[Entry, ...] = (
     Entry("leads", "Leads", "/clients/{client}/leads"),
+    Entry("overview", "Overview", "/clients/{client}/overview"),
+    Entry("visitors", "Visitors", "/clients/{client}/visitors"),
     Entry("deliveries", "Deliveries", "/clients/{client}/deliveries"),
     Entry("settings", "Lead scoring", "/clients/{client}/settings", Access.ADMIN),
     Entry("sites", "Sites", "/clients/{client}/sites", Access.ADMIN),

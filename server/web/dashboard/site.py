@@ -15,11 +15,13 @@ from server.web.dashboard.inbox import Inbox
 from server.web.dashboard.inbox_live import InboxLive
 from server.web.dashboard.keys import KeysPage
 from server.web.dashboard.lead import LeadPage
+from server.web.dashboard.overview import OverviewPage
 from server.web.dashboard.parts import Parts
 from server.web.dashboard.settings import SettingsPages
 from server.web.dashboard.sites import SitesPage
 from server.web.dashboard.users import UsersPage
 from server.web.dashboard.verify import VerifyPage
+from server.web.dashboard.visitors import VisitorsPage
 
 
 class Section(Protocol):
@@ -43,6 +45,8 @@ SECTIONS: tuple[Callable[[Parts], Section], ...] = (
     ClientsPage,
     SettingsPages,
     UsersPage,
+    OverviewPage,
+    VisitorsPage,
 )
 
 

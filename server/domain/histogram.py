@@ -1,0 +1,23 @@
+"""Counts by value, and what can be read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def median(histogram: Sequence[tuple[int, int]]) -> float | None:
+    """The median of (value, how often) in rising order; None of nothing."""
+    total = sum(times for _value, times in histogram)
+    if not total:
+        return None
+    low, high = _at(histogram, (total - 1) // 2), _at(histogram, total // 2)
+    return low if low == high else (low + high) / 2
+
+
+def _at(histogram: Sequence[tuple[int, int]], place: int) -> int:
+    passed = 0
+    for value, times in histogram:
+        passed += times
+        if passed > place:
+            return value
+    raise IndexError(place)
