@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 from server.config import Config
 from server.domain.errors import AppError
 from server.form_ai.catalogue import CATALOGUE, KnownModel, retirement_notice
-from server.form_ai.chain import Chain, parse_models
+from server.form_ai.chain import NO_TEMPERATURE, Chain, parse_models
 from server.form_ai.contract import ModelSpec
 from server.web.dashboard.call import Call
 from server.web.dashboard.parts import Parts
@@ -72,6 +72,7 @@ class ModelsTab:
             own=own,
             typed=typed or own.replace(",", "\n"),
             chain=[_asked(one, self._config, self._chain, today) for one in models],
+            defaults="\n".join(map(_written, self._config.form_ai_models)),
             keys=_keys(self._config),
             offered=[known for known in CATALOGUE if not _is_gone(known, today)],
         )
@@ -86,6 +87,11 @@ def _asked(spec: ModelSpec, config: Config, chain: Chain, today: date) -> _Asked
     troubles = [str(one) for one in chain.troubles() if one.model == spec]
     has_key = _keys(config).get(spec.provider, False)
     return _Asked(spec, has_key, retirement_notice(spec, today), "; ".join(troubles))
+
+
+def _written(spec: ModelSpec) -> str:
+    """A model as the form takes it."""
+    return f"{spec}@{NO_TEMPERATURE if spec.temperature is None else spec.temperature}"
 
 
 def _is_gone(known: KnownModel, today: date) -> bool:
