@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +57,7 @@ def execute(database: Path, *statements: Statement) -> None:
     """Write to the database of a running server in one transaction."""
     with closing(apsw.Connection(str(database))) as connection:
         connection.set_busy_timeout(10_000)
-        with connection:
-            for statement in statements:
-                arguments: Sequence[Any] = statement.args
-                connection.execute(statement.sql, tuple(arguments)).fetchall()
+        connection.execute("BEGIN IMMEDIATE").fetchall()
+        for statement in statements:
+            connection.execute(statement.sql, tuple(statement.args)).fetchall()
+        connection.execute("COMMIT").fetchall()

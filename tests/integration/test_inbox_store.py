@@ -181,12 +181,7 @@ async def test_filter_passes_what_fulfils_it_of_the_client_alone(
     store: FileStore, name: str
 ) -> None:
     chosen, columns = FILTERS[name]
-    usual: dict[str, Any] = {
-        "score": 10,
-        "Name": "Bea",
-        "OwnerId": None,
-        "CreatedAt": "2026-11-10T10:00:00.000Z",
-    }
+    usual: dict[str, Any] = {"score": 10, "Name": "Bea", "CreatedAt": "2026-11-10T10:00:00.000Z"}
     wanted = lead_row(**usual | columns)
     others = lead_row(**usual | columns | {"ClientId": int(OTHER)})
     await store.write([USER, GRADE])

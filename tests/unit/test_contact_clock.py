@@ -19,14 +19,16 @@ DEADLINE = timedelta(hours=2)
     ],
 )
 def test_contact_deadline_of_a_label_is_what_its_action_promises(
-    label: str, tracked: bool, minutes: int | None
+    label: str, *, tracked: bool, minutes: int | None
 ) -> None:
     expected = None if minutes is None else timedelta(minutes=minutes)
     assert contact_deadline(label, tracked=tracked) == expected
 
 
 @pytest.mark.parametrize(("minutes", "overdue"), [(119, False), (120, True), (121, True)])
-def test_clock_of_a_new_lead_is_overdue_from_its_deadline_on(minutes: int, overdue: bool) -> None:
+def test_clock_of_a_new_lead_is_overdue_from_its_deadline_on(
+    minutes: int, *, overdue: bool
+) -> None:
     clock = contact_clock(RECEIVED, DEADLINE, None, "new")
     assert clock.runs
     assert clock.is_overdue(RECEIVED + timedelta(minutes=minutes)) is overdue
@@ -40,7 +42,7 @@ def test_clock_of_a_lead_closed_without_contact_stands_still(status: str) -> Non
 
 
 @pytest.mark.parametrize(("minutes", "late"), [(119, False), (121, True)])
-def test_clock_of_a_contacted_lead_tells_how_long_it_took(minutes: int, late: bool) -> None:
+def test_clock_of_a_contacted_lead_tells_how_long_it_took(minutes: int, *, late: bool) -> None:
     contacted = RECEIVED + timedelta(minutes=minutes)
     clock = contact_clock(RECEIVED, DEADLINE, contacted, "contacted")
     assert (clock.seconds_taken, clock.was_late) == (minutes * 60, late)
