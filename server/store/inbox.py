@@ -49,20 +49,25 @@ class InboxOrder(StrEnum):
 
 
 class _Keys(NamedTuple):
-    """What is ordered by, and whether key and row ascend."""
+    """What is ordered by, by which index, and whether key and row ascend."""
 
     key: str
+    walked: str
     key_ascends: bool
     row_ascends: bool
 
 
 _ORDERS: dict[InboxOrder, _Keys] = {
-    InboxOrder.NEWEST: _Keys("CreatedAt", key_ascends=False, row_ascends=False),
-    InboxOrder.OLDEST: _Keys("CreatedAt", key_ascends=True, row_ascends=True),
-    InboxOrder.SCORE: _Keys(SCORE, key_ascends=False, row_ascends=False),
-    InboxOrder.SUSPICIOUS: _Keys("SuspicionScore", key_ascends=False, row_ascends=False),
-    InboxOrder.TRUSTED: _Keys("SuspicionScore", key_ascends=True, row_ascends=True),
-    InboxOrder.DUE: _Keys(DUE, key_ascends=True, row_ascends=False),
+    InboxOrder.NEWEST: _Keys("CreatedAt", "leads_by_time", key_ascends=False, row_ascends=False),
+    InboxOrder.OLDEST: _Keys("CreatedAt", "leads_by_time", key_ascends=True, row_ascends=True),
+    InboxOrder.SCORE: _Keys(SCORE, "leads_by_score", key_ascends=False, row_ascends=False),
+    InboxOrder.SUSPICIOUS: _Keys(
+        "SuspicionScore", "leads_by_suspicion", key_ascends=False, row_ascends=False
+    ),
+    InboxOrder.TRUSTED: _Keys(
+        "SuspicionScore", "leads_by_suspicion", key_ascends=True, row_ascends=True
+    ),
+    InboxOrder.DUE: _Keys(DUE, "leads_by_due", key_ascends=True, row_ascends=False),
 }
 
 _BY_TIME = (InboxOrder.NEWEST, InboxOrder.OLDEST)
@@ -170,15 +175,18 @@ async def places(
     store: Store, listing: Listing, after: Place | None, limit: int, *, backwards: bool = False
 ) -> list[Place]:
     """Up to `limit` leads of a listing from behind `after` on, or from before it backwards."""
-    keys, finding = _keys(listing), bool(listing.chosen.terms)
+    keys = _keys(listing)
     conditions, args = _conditions(listing)
     key_ascends, row_ascends = keys.key_ascends ^ backwards, keys.row_ascends ^ backwards
     if after is not None:
         conditions.append(_beyond(keys.key, key_ascends=key_ascends, row_ascends=row_ascends))
         args += [after.key, after.key, after.row_id]
-    source, row = (_FROM_FOUND, "lead_search.rowid") if finding else (_FROM, "Id")
+    is_search = bool(listing.chosen.terms)
+    row = "lead_search.rowid" if is_search else "Id"
+    indexed = f" INDEXED BY {keys.walked}" if keys.walked else ""
     sql = (
-        f"SELECT {keys.key} AS place, {row} AS id FROM {source} WHERE {' AND '.join(conditions)}"
+        f"SELECT {keys.key} AS place, {row} AS id"
+        f" FROM {_FROM_FOUND if is_search else _FROM}{indexed} WHERE {' AND '.join(conditions)}"
         f" ORDER BY {_sorting(keys.key, row, key_ascends=key_ascends, row_ascends=row_ascends)}"
         " LIMIT ?"
     )
@@ -236,16 +244,21 @@ async def _choices(store: Store, column: str, client_id: ClientId, limit: int) -
 
 
 def _keys(listing: Listing) -> _Keys:
-    """A search is read in the order of its index, which is that of storing.
+    """A search is read in the order of its own index, which is that of storing.
 
-    What source, project or grade leave over is sorted (the plus keeps the order's own index out,
-    which would be walked to its end for a rare one).
+    What source, project or grade leave over is sorted: the plus keeps the order's index out, which
+    would be walked to its end for a rare one. Elsewhere the index is named, since the planner's
+    choice was seen to differ from connection to connection.
     """
     keys, chosen = _ORDERS[listing.order], listing.chosen
-    if listing.order not in _BY_TIME:
-        is_narrow = chosen.sources or chosen.projects or chosen.grades
-        return keys._replace(key=f"+{keys.key}") if is_narrow else keys
-    return keys._replace(key="lead_search.rowid") if chosen.terms else keys
+    is_narrow = bool(chosen.sources or chosen.projects or chosen.grades)
+    if listing.order in _BY_TIME:
+        if chosen.terms:
+            return keys._replace(key="lead_search.rowid", walked="")
+        return keys._replace(walked="") if is_narrow or chosen.due_before else keys
+    if is_narrow or chosen.terms:
+        return keys._replace(key=f"+{keys.key}", walked="")
+    return keys
 
 
 def _sorting(key: str, row: str, *, key_ascends: bool, row_ascends: bool) -> str:

@@ -1,38 +1,31 @@
 import pytest
 
-from server.web.dashboard.contact_links import call_link, mail_link, whatsapp_link
+from server.domain.contact_links import contact_links
+
+
+def test_contact_links_of_a_whole_contact_call_message_and_write() -> None:
+    links = contact_links("020 7946 0123", "+442079460123", "ada@example.com")
+    assert links.call == "tel:+442079460123"
+    assert links.whatsapp == "https://wa.me/442079460123"
+    assert links.mail == "mailto:ada@example.com"
+
+
+def test_contact_links_of_a_number_without_country_call_only() -> None:
+    links = contact_links("(020) 7946-0123", "", "")
+    assert (links.call, links.whatsapp, links.mail) == ("tel:02079460123", "", "")
+
+
+@pytest.mark.parametrize("phone", ["", "call me", "12", "1" * 21, "<script>"])
+def test_contact_links_of_no_number_have_no_call(phone: str) -> None:
+    assert contact_links(phone, "", "").call == ""
 
 
 @pytest.mark.parametrize(
-    ("e164", "given", "link"),
-    [
-        ("+442079460123", "020 7946 0123", "tel:+442079460123"),
-        (None, "020 7946 0123", "tel:02079460123"),
-        (None, "call me", ""),
-        (None, "7" * 64_000, ""),
-        (None, None, ""),
-    ],
+    "email", ["", "nobody", "a b@example.com", "a@b?cc=c@example.com,x", "x" * 65 + "@example.com"]
 )
-def test_call_link_dials_what_can_be_dialled(
-    e164: str | None, given: str | None, link: str
-) -> None:
-    assert call_link(e164, given) == link
+def test_contact_links_of_no_address_have_no_mail(email: str) -> None:
+    assert contact_links("", "", email).mail == ""
 
 
-def test_whatsapp_link_needs_the_country() -> None:
-    assert whatsapp_link("+442079460123") == "https://wa.me/442079460123"
-    assert whatsapp_link(None) == ""
-
-
-@pytest.mark.parametrize(
-    ("email", "link"),
-    [
-        ("ana+home@example.com", "mailto:ana+home@example.com"),
-        ("ana?subject=x&bcc=y@example.com", "mailto:ana%3Fsubject%3Dx%26bcc%3Dy@example.com"),
-        ("no address", ""),
-        ("a" * 300 + "@example.com", ""),
-        (None, ""),
-    ],
-)
-def test_mail_link_is_of_addresses_only(email: str | None, link: str) -> None:
-    assert mail_link(email) == link
+def test_contact_links_of_an_odd_address_are_escaped() -> None:
+    assert contact_links("", "", "a?b&c@example.com").mail == "mailto:a%3Fb%26c@example.com"

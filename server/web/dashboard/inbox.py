@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from starlette.responses import Response, StreamingResponse
@@ -79,7 +80,8 @@ class Inbox:
     async def save_view(self, call: Call) -> Response:
         """Keep the list's query under a name; the same name takes the new query."""
         name = call.text("name")
-        query = inbox_query.parse(parse_qsl(call.text("query")[:MAX_VIEW_QUERY_CHARS]))
+        kept = inbox_query.parse(parse_qsl(call.text("query")[:MAX_VIEW_QUERY_CHARS]))
+        query = replace(kept, after="", before="")
         fault = _name_fault(name)
         if not fault and not await self._saved(call, name, query):
             fault = f"there are {MAX_VIEWS} views already; delete one first"

@@ -19,7 +19,7 @@ from server.web.dashboard.parts import Parts
 from server.web.dashboard.rendering import HEADERS
 
 PATH = "/clients/{client_id}/leads/live"
-CHECK_SECONDS = 15.0
+CHECK_SECONDS = 5.0
 """How soon a stream ends when its session did, and how often it shows that it lives."""
 
 MAX_STREAMS = 500

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from server.domain.contact_links import contact_links
 from server.domain.errors import AppError, ErrorCode, invalid_field
 from server.domain.ids import LeadId
 from server.domain.lead_status import LeadStatus
@@ -20,7 +21,7 @@ from server.store.contract import Row
 from server.store.lead_changes import Actor
 from server.usecases.receive_response import SCORE_JOB
 from server.usecases.work_lead import LeadEdit, StaleLeadError, owners_of, work_lead
-from server.web.dashboard import contact_links, delivery_view, lead_view
+from server.web.dashboard import delivery_view, lead_view
 from server.web.dashboard.call import Call
 from server.web.dashboard.parts import Parts
 from server.web.dashboard.rendering import flash
@@ -179,9 +180,7 @@ def _static(lead: dict[str, Any]) -> dict[str, Any]:
         "match": lead_view.match_of(lead),
         "findings": lead_view.findings_of(lead),
         "fields": lead_view.fields_of(lead),
-        "call_href": contact_links.call_link(lead["phone_e164"], lead["phone"]),
-        "whatsapp_href": contact_links.whatsapp_link(lead["phone_e164"]),
-        "mail_href": contact_links.mail_link(lead["email"]),
+        "links": contact_links(lead["phone"] or "", lead["phone_e164"] or "", lead["email"] or ""),
     }
 
 
