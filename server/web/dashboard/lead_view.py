@@ -57,7 +57,7 @@ class ScoringView:
 def score_of(lead: Lead) -> ScoreView:
     """The score of a lead with a tracked visit."""
     factors = tuple(filter(None, map(_factor, lead["engagement_factors"])))
-    return ScoreView(factors, next_label(int(lead["engagement_score"]), factors, FACTORS))
+    return ScoreView(factors, next_label(lead["engagement_score"], factors, FACTORS))
 
 
 def _factor(kept: Any) -> FactorScore | None:
