@@ -32,7 +32,12 @@ def partner_lead(server: RunningServer, **fields: Any) -> str:
 def tracked_lead(server: RunningServer, visitor: str = "", **fields: Any) -> str:
     """A lead of a form after two minutes on a page, 43 points: 3 short of Hot; its id."""
     visitor = visitor or unique("visitor")
-    read = {"age_ms": 300_000, "duration_ms": 140_000, "scroll_percent": 70, "clicks": 8}
+    read: dict[str, Any] = {
+        "age_ms": 300_000,
+        "duration_ms": 140_000,
+        "scroll_percent": 70,
+        "clicks": 8,
+    }
     page = view(visitor, title="Saffron Quay", referrer="https://www.example.org/", **read)
     opened = event(visitor, age_ms=250_000, props={"plan": "2BR"})
     assert server.track(page, opened).status_code == 202

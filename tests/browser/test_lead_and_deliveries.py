@@ -176,7 +176,9 @@ def test_lead_page_in_every_state_is_clean_and_fits_a_phone(
     with open_desk(browser, dashboard, color_scheme=scheme, viewport=phone) as page:
         for lead_id in (tracked, untracked):
             page.goto(dashboard.server.url + lead_path(lead_id))
-            page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+            page.evaluate(
+                "document.querySelectorAll('main details').forEach(one => one.open = true)"
+            )
             assert axe_findings(page) == []
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.get_by_label("Note").fill("n" * 4_001)
