@@ -67,6 +67,12 @@
 
   // === lead page ===
 
+  // What htmx has put in place tells by itself what it holds.
+  document.addEventListener("htmx:after:swap", () => {
+    const filled = document.querySelector("main [data-said]");
+    if (filled instanceof HTMLElement && filled.dataset.said) say(filled.dataset.said);
+  });
+
   // === settings ===
 
   // === sites ===

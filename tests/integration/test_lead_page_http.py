@@ -274,12 +274,12 @@ def test_ai_scores_are_shown_with_signals_model_and_earlier_ones(dashboard: Dash
     insert_response(dashboard, "lead_of_before", email, **scored, **low)
     insert_response(dashboard, lead_id, email, **scored, **high)
     shown = text_of(dashboard.desk().get(lead_path(lead_id)))
-    assert "Grade A p_fin 0.90 p_show 0.85 p_sql 0.70" in shown
+    assert "Rotator A p_fin 0.90 p_show 0.85 p_sql 0.70" in shown
     assert "Emotional urgency 0.66" in shown
     assert "gemini:gemini-3.8-flash@none, prompt version 1" in shown
     assert "an answer tries to instruct" in shown
     assert "1 earlier response of this person" in shown
-    assert "Grade C p_fin 0.10" in shown
+    assert "Rotator C p_fin 0.10" in shown
 
 
 def test_response_that_could_not_be_scored_shows_no_number(dashboard: Dashboard) -> None:
