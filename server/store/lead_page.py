@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+from server.domain.engagement import label_of
 from server.domain.ids import ClientId, LeadId
 from server.store.contract import Row, Store
 
@@ -112,6 +113,8 @@ async def find(store: Store, client_id: ClientId, lead_id: LeadId) -> dict[str, 
     for name, kind in _JSON_COLUMNS.items():
         value = json.loads(found[name]) if found[name] else None
         found[name] = value if isinstance(value, kind) else kind()
+    found["engagement_score"] = int(found["engagement_score"] or 0)
+    found["engagement_label"] = found["engagement_label"] or label_of(found["engagement_score"])
     found["consent"] = None if found["consent"] is None else bool(found["consent"])
     return found
 

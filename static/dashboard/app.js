@@ -247,6 +247,12 @@
 
   // === lead page ===
 
+  // What htmx has put in place tells by itself what it holds.
+  document.addEventListener("htmx:after:swap", () => {
+    const filled = document.querySelector("main [data-said]");
+    if (filled instanceof HTMLElement && filled.dataset.said) say(filled.dataset.said);
+  });
+
   // === settings ===
 
   document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

@@ -31,8 +31,8 @@ PATH = "/clients/{client_id}/deliveries"
 PAGE_ROWS = 50
 DESTINATIONS = (make_webhook.NAME, meta_capi.NAME)
 REPLAYED = (DeliveryState.FAILED, DeliveryState.NOT_CONFIGURED)
-_SOON = timedelta(seconds=60)
-"""How near the next try must be for the page to look again by itself."""
+_SOON, _LONG_AGO = timedelta(seconds=60), timedelta(minutes=5)
+"""How near the next try must be, ahead or behind, for the page to look again by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +277,7 @@ def _of_replay(state: str, destination: str) -> dict[str, str]:
 def _is_live(row: Row, now: datetime) -> bool:
     """Whether the page should look again: the next try is near."""
     waits = row["state"] == DeliveryState.PENDING and not row["paused_reason"]
-    return waits and row["due_at"] <= to_text(now + _SOON)
+    return waits and to_text(now - _LONG_AGO) <= row["due_at"] <= to_text(now + _SOON)
 
 
 def _delivery_id(call: Call) -> DeliveryId:

@@ -16,6 +16,7 @@ from server.factors import FACTORS
 from server.store.contract import Row
 from server.store.form_responses import FULL
 from server.store.lead_page import Visits, decoded
+from server.web.dashboard.presenting import shorten
 
 Lead = Mapping[str, Any]
 """A lead as `store/lead_page.py` finds it."""
@@ -57,7 +58,7 @@ class ScoringView:
 def score_of(lead: Lead) -> ScoreView:
     """The score of a lead with a tracked visit."""
     factors = tuple(filter(None, map(_factor, lead["engagement_factors"])))
-    return ScoreView(factors, next_label(int(lead["engagement_score"]), factors, FACTORS))
+    return ScoreView(factors, next_label(lead["engagement_score"], factors, FACTORS))
 
 
 def _factor(kept: Any) -> FactorScore | None:
@@ -72,7 +73,7 @@ def _factor(kept: Any) -> FactorScore | None:
 def findings_of(lead: Lead) -> list[Mapping[str, Any]]:
     """The suspicion signals that fired, the heaviest first."""
     whole = [one for one in lead["suspicion_signals"] if isinstance(one, dict)]
-    known = [one for one in whole if isinstance(one.get("points"), int)]
+    known = [one for one in whole if type(one.get("points")) is int and "signal" in one]
     return sorted(known, key=lambda one: -one["points"])
 
 
@@ -82,7 +83,7 @@ def match_of(lead: Lead) -> MatchExplanation:
         MatchFacts(
             lead["match_kind"],
             lead["channel"],
-            lead["lead_source"],
+            shorten(lead["lead_source"]) or "elsewhere",
             lead["visitor_id"] or "",
             lead["consent"],
             frozenset(str(one.get("signal")) for one in findings_of(lead)),
