@@ -62,7 +62,10 @@ _FAILURES = "SELECT subject, failures, last_failed_at FROM sign_in_failures WHER
 _FAILED = """
 INSERT INTO sign_in_failures (subject, failures, last_failed_at) VALUES (?1, 1, ?2)
 ON CONFLICT (subject) DO UPDATE SET last_failed_at = ?2,
-  failures = CASE WHEN last_failed_at < ?3 THEN 1 ELSE failures + 1 END"""
+  failures = CASE WHEN last_failed_at < ?3 THEN 1 ELSE failures + 1 END
+RETURNING failures"""
+
+_SUCCEEDED = "UPDATE sign_in_failures SET failures = failures - 1 WHERE subject = ?"
 
 _FORGIVEN = "DELETE FROM sign_in_failures WHERE subject = ? OR last_failed_at < ?"
 
@@ -152,9 +155,18 @@ async def set_password(
 
 
 async def open_session(
-    store: Store, user: User, token_hash: str, limits: SessionLimits, now: datetime
+    store: Store,
+    user: User,
+    address: str,
+    token_hash: str,
+    limits: SessionLimits,
+    now: datetime,
 ) -> None:
-    """Store a session; the ones that are over go, and so do the account's failures."""
+    """Store a session; the ones that are over go, and so do the account's failures.
+
+    Of the address only this try is taken back: else one account of its own would let anyone
+    behind it try all others.
+    """
     moment = to_text(now)
     forgotten = to_text(now - timedelta(seconds=FORGET_SECONDS))
     await store.write(
@@ -162,6 +174,7 @@ async def open_session(
             Statement(_END_OLD, (to_text(limits.begun_after), to_text(limits.seen_after))),
             Statement(_OPEN, (token_hash, user.user_id, moment, moment)),
             Statement(_SIGNED_IN, (moment, user.user_id)),
+            Statement(_SUCCEEDED, (_address(address),)),
             Statement(_FORGIVEN, (_account(user.email), forgotten)),
         ]
     )
@@ -193,15 +206,19 @@ async def failures(store: Store, email: str, address: str) -> dict[str, tuple[in
     return {subjects[row["subject"]]: (row["failures"], row["last_failed_at"]) for row in rows}
 
 
-async def count_failure(store: Store, email: str, address: str, now: datetime) -> None:
-    """Count one try against account and address; counts of more than a day ago begin anew."""
+async def count_failure(store: Store, email: str, address: str, now: datetime) -> dict[str, int]:
+    """Count one try against "account" and "address"; the counts with it.
+
+    Counts of more than a day ago begin anew.
+    """
     forgotten = to_text(now - timedelta(seconds=FORGET_SECONDS))
-    await store.write(
-        [
-            Statement(_FAILED, (subject, to_text(now), forgotten))
-            for subject in (_account(email), _address(address))
-        ]
+    subjects = {"account": _account(email), "address": _address(address)}
+    results = await store.write(
+        [Statement(_FAILED, (subject, to_text(now), forgotten)) for subject in subjects.values()]
     )
+    return {
+        kind: result.rows[0]["failures"] for kind, result in zip(subjects, results, strict=True)
+    }
 
 
 def _account(email: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from server.domain.user import (
     wait_seconds,
 )
 from server.store import users
-from server.store.contract import Store
+from server.store.contract import Store, StoreError
 from server.store.users import SessionLimits
 
 FIRST_ADMIN = "admin@localhost"
@@ -93,9 +94,7 @@ class SignIn:
         Raises AppError: rate_limited while account or address must wait, invalid when address
         or password is wrong (the same words for both).
         """
-        await self._refuse_while_waiting(email, address)
-        # Before the check, so that tries at the same moment count too.
-        await users.count_failure(self._store, email, address, self._now())
+        await self._count_try(email, address)
         found = await users.find_by_email(self._store, email)
         usable = found if found and not found.user.disabled_at else None
         password_hash = usable.password_hash if usable else ""
@@ -104,7 +103,7 @@ class SignIn:
         token = secrets.token_urlsafe(32)
         now = self._now()
         hashed = hash_of_token(token)
-        await users.open_session(self._store, usable.user, hashed, _limits(now), now)
+        await users.open_session(self._store, usable.user, address, hashed, _limits(now), now)
         return token
 
     async def user_of(self, token: str) -> User | None:
@@ -117,7 +116,9 @@ class SignIn:
             return None
         user, seen_at = found
         if now - from_text(seen_at) > timedelta(seconds=TOUCH_SECONDS):
-            await users.touch_session(self._store, hashed, now)
+            # A store that takes no writes still lets people read.
+            with contextlib.suppress(StoreError):
+                await users.touch_session(self._store, hashed, now)
         return user
 
     async def is_open(self, token: str) -> bool:
@@ -173,14 +174,24 @@ class SignIn:
             raise invalid_field("password", fault)
         return await self._passwords.hash(password)
 
-    async def _refuse_while_waiting(self, email: str, address: str) -> None:
+    async def _count_try(self, email: str, address: str) -> None:
+        """Count a try as failed until it succeeds; raises TooManyTriesError where one must wait.
+
+        Of tries at the same moment, which all found the way free, only the free ones pass.
+        """
         now = self._now()
-        for kind, (count, last) in (await users.failures(self._store, email, address)).items():
+        before = await users.failures(self._store, email, address)
+        for kind, (count, last) in before.items():
             free_at = from_text(last) + timedelta(seconds=wait_seconds(kind, count))
             left = (free_at - now).total_seconds()
             if left > 0 and wait_seconds(kind, count):
-                seconds = int(left) + 1
-                raise TooManyTriesError(seconds)
+                raise TooManyTriesError(int(left) + 1)
+        after = await users.count_failure(self._store, email, address, now)
+        for kind, count in after.items():
+            known, _last = before.get(kind, (0, ""))
+            wait = wait_seconds(kind, count - 1)
+            if wait and count - 1 > known:
+                raise TooManyTriesError(wait)
 
 
 class TooManyTriesError(RateLimitedError):

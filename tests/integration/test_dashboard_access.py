@@ -45,14 +45,17 @@ def access_of(route: BaseRoute) -> Access | None:
 
 
 def targets(
-    routes: Iterable[BaseRoute], kinds: Iterable[Access], client_id: int = 1
+    routes: Iterable[BaseRoute],
+    kinds: Iterable[Access],
+    client_id: int = 1,
+    number: int = 987654321,
 ) -> Iterator[Target]:
     """Each method and path of the routes of some kinds; ids in them name nothing that is there."""
     wanted = set(kinds)
     for route in routes:
         if isinstance(route, Route) and access_of(route) in wanted:
             filled = {
-                name: "987654321" if isinstance(convertor, IntegerConvertor) else "x"
+                name: str(number) if isinstance(convertor, IntegerConvertor) else "x"
                 for name, convertor in route.param_convertors.items()
             }
             path = route.path_format.format(**{**filled, "client_id": client_id})
@@ -176,6 +179,14 @@ def test_page_of_a_client_that_one_may_not_see_is_not_there(
     of_a_client = [route for route in routes if "{client_id" in getattr(route, "path", "")]
     found = list(targets(of_a_client, kinds, client_id))
     assert not found or others(dashboard.desk(email), found, 404) == []
+
+
+def test_page_of_a_number_that_no_row_can_have_is_not_there(
+    routes: list[BaseRoute], dashboard: Dashboard
+) -> None:
+    numbered = [route for route in routes if ":int}" in getattr(route, "path", "")]
+    found = targets(numbered, OF_PEOPLE, number=10**30)
+    assert others(dashboard.desk(), found, 404) == []
 
 
 def test_partner_route_without_a_key_is_refused(

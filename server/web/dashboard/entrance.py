@@ -45,7 +45,7 @@ class Entrance:
         return self._render.outside(request, "sign_in.html", email="", next=to, problem="")
 
     async def enter(self, request: Request) -> Response:
-        """Open a session and go where one wanted to, or tell why not."""
+        """Open a session, end the browser's old one, go where one wanted to; or tell why not."""
         try:
             self._gate.refuse_strangers(request)
             form = await read_form(request)
@@ -67,6 +67,7 @@ class Entrance:
             if error.code is ErrorCode.RATE_LIMITED:
                 response.headers["retry-after"] = getattr(error, "headers", {})["retry-after"]
             return response
+        await self._sign_in.sign_out(request.cookies.get(self._gate.cookie, ""))
         response = self._gate.redirect(_local(to) or "/")
         self._gate.open_session(response, token)
         return response

@@ -30,6 +30,8 @@ Page = Callable[[Call], Awaitable[Response]]
 SIGN_IN_PATH = "/sign-in"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 ZONE_COOKIE = "zone"
+_MAX_ID = 2**63 - 1
+"""As far as SQLite counts."""
 
 
 class Gate:
@@ -87,6 +89,7 @@ class Gate:
             raise AppError(ErrorCode.UNAUTHORIZED, "Please sign in")
         form = await self._checked_form(request, token)
         _check_role(user, access)
+        _check_ids(request)
         clients = self._clients_of(user)
         return Call(
             request,
@@ -180,6 +183,13 @@ def _check_role(user: User, access: Access) -> None:
         raise AppError(ErrorCode.FORBIDDEN, "Settings are for admins")
     if access is Access.ALL_CLIENTS and not user.sees_all:
         raise AppError(ErrorCode.FORBIDDEN, "This is for admins of all clients")
+
+
+def _check_ids(request: Request) -> None:
+    """A number that no row can have is as one that is not there."""
+    numbers = [value for value in request.path_params.values() if isinstance(value, int)]
+    if any(number > _MAX_ID for number in numbers):
+        raise AppError(ErrorCode.NOT_FOUND, "There is nothing of that number")
 
 
 def _client_of_path(request: Request, clients: Sequence[Client]) -> Client | None:
