@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from bench import checks, ingest, leads, scoring, scripts
+from bench import checks, ingest, leads, overview, scoring, scripts
 
 
 def main() -> None:
@@ -14,6 +14,7 @@ def main() -> None:
     leads.run(seconds, beacons_per_second)
     scoring.run()
     checks.run()
+    overview.run()
     scripts.run()
 
 

@@ -9,7 +9,7 @@ from datetime import date
 from server.domain.clock import to_text
 from server.domain.days import Span, zone_of
 from server.domain.ids import ClientId
-from server.domain.periods import Stretch
+from server.domain.periods import Step, Stretch
 from server.store.contract import Row, Store
 from server.store.rollups import WAITS, Dimension
 
@@ -30,9 +30,16 @@ _HISTOGRAM = """
 SELECT bucket, SUM(leads) AS leads FROM lead_histograms
 WHERE client_id = ? AND measure = ? AND day BETWEEN ? AND ? GROUP BY bucket ORDER BY bucket"""
 
-_HISTOGRAMS_BY_DAY = """
-SELECT day, bucket, leads FROM lead_histograms
-WHERE client_id = ? AND measure = ? AND day BETWEEN ? AND ? ORDER BY day, bucket"""
+_HISTOGRAMS = """
+SELECT {day} AS day, bucket, SUM(leads) AS leads FROM lead_histograms
+WHERE client_id = ?1 AND measure = ?2 AND day BETWEEN ?3 AND ?4 GROUP BY 1, bucket"""
+
+_FIRST_DAY = {
+    Step.DAY: "day",
+    Step.WEEK: "date(?3, (CAST(julianday(day) - julianday(?3) AS INTEGER) / 7 * 7) || ' days')",
+    Step.MONTH: "MAX(substr(day, 1, 8) || '01', ?3)",
+}
+"""The first day of the step that a day belongs to."""
 
 _OF_LEADS = (*_LEAD_SUMS, *WAITS)
 
@@ -159,11 +166,12 @@ async def histogram(store: Store, client_id: ClientId, measure: str, stretch: St
     return [(row["bucket"], row["leads"]) for row in rows]
 
 
-async def histograms_by_day(
-    store: Store, client_id: ClientId, measure: str, stretch: Stretch
+async def histograms(
+    store: Store, client_id: ClientId, measure: str, stretch: Stretch, step: Step
 ) -> list[tuple[date, int, int]]:
-    """The same for each day: day, bucket, leads."""
-    rows = await store.query(_HISTOGRAMS_BY_DAY, (client_id, measure, *_texts(stretch)))
+    """The same for each step: its first day in the stretch, bucket, leads."""
+    sql = _HISTOGRAMS.format(day=_FIRST_DAY[step])
+    rows = await store.query(sql, (client_id, measure, *_texts(stretch)))
     return [(date.fromisoformat(row["day"]), row["bucket"], row["leads"]) for row in rows]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 
 from starlette.responses import Response
@@ -80,6 +80,7 @@ class _Reading:
         self._now = call.now
         self._zone = zone_of(zone)
         self._query = query
+        self._days: dict[Stretch, dict[date, Sums]] = {}
 
     async def tiles(self) -> list[figures.Tile]:
         """The figures, compared if asked for."""
@@ -99,7 +100,7 @@ class _Reading:
 
     async def _totals(self, stretch: Stretch) -> Totals:
         sums = Sums()
-        for one in (await overview.by_day(self._store, self._client_id, stretch)).values():
+        for one in (await self._by_day(stretch)).values():
             sums.join(one)
         scores, waits = [
             await overview.histogram(self._store, self._client_id, measure, stretch)
@@ -107,12 +108,19 @@ class _Reading:
         ]
         return Totals(sums, scores, waits)
 
+    async def _by_day(self, stretch: Stretch) -> dict[date, Sums]:
+        """The counts of each day, read once for tiles and chart."""
+        if stretch not in self._days:
+            found = await overview.by_day(self._store, self._client_id, stretch)
+            self._days[stretch] = found
+        return self._days[stretch]
+
     async def _by_step(self, stretch: Stretch) -> tuple[list[str], list[Totals]]:
         step, figure = self._query.stretch.step, self._query.figure
-        days = await overview.by_day(self._store, self._client_id, stretch)
+        days = await self._by_day(stretch)
         measure = MEASURES.get(figure)
         shares = (
-            await overview.histograms_by_day(self._store, self._client_id, measure, stretch)
+            await overview.histograms(self._store, self._client_id, measure, stretch, step)
             if measure
             else []
         )
