@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from starlette.requests import Request
+
+from server.app import Propgauge
+from server.config import load
+from server.store.file import FileStore
 from tests.dashboard import Dashboard
 
 PAGE = {"accept": "text/html,application/xhtml+xml"}
@@ -47,3 +53,19 @@ def test_unknown_path_with_markup_in_it_shows_none_of_it(dashboard: Dashboard) -
     answer = dashboard.stranger().http.get("/<script>alert(1)</script>", headers=PAGE)
     assert answer.status_code == 404
     assert "<script>alert" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/users", "text/html"), ("/api/leads", "application/problem+json")]
+)
+async def test_crash_is_told_as_a_page_or_a_document_without_its_cause(
+    store: FileStore, tmp_path: Path, path: str, kind: str
+) -> None:
+    propgauge = Propgauge(load(tmp_path, {"SECRET_KEY": "k" * 32}), store)
+    headers = [(b"accept", b"text/html"), (b"host", b"localhost")]
+    scope = {"type": "http", "method": "GET", "path": path, "headers": headers, "query_string": b""}
+    request = Request({**scope, "server": ("localhost", 80), "scheme": "http", "root_path": ""})
+    answer = await propgauge.error_pages.on_crash(request, RuntimeError("a secret"))
+    assert answer.status_code == 500
+    assert answer.headers["content-type"].startswith(kind)
+    assert b"a secret" not in answer.body

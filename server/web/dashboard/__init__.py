@@ -1,1 +1,1 @@
-"""The dashboard: one module and template per page; `PAGES` in `site.py` lists them."""
+"""The dashboard: one module and template per page; `SECTIONS` in `site.py` lists them."""

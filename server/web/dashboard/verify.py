@@ -31,6 +31,7 @@ MAX_PAGE_CHARS = 1_500
 FORM_EVENT = "propgauge-form"
 """What form.js tells of a form it found on a marked page."""
 
+MAX_TOKEN_CHARS = 40
 _TOKEN = re.compile(r"check_[0-9a-f]{29}")
 _TIME_DIGITS = slice(6, 17)
 
@@ -83,7 +84,10 @@ class VerifyPage:
         )
         await site_changes.change_site(self._store, changed, entry, call.now)
         await self._directory.refresh()
-        back = _address(site, call.text("page"), call.text("check"))
+        page = call.text("page")
+        back = _address(
+            site, "" if page_fault(page) else page, call.text("check")[:MAX_TOKEN_CHARS]
+        )
         return flash(self._gate.redirect(back), f"{origin} is allowed now.")
 
     async def _evidence(self, call: Call, site: Site, watch: Watch, token: str) -> Evidence:
