@@ -60,7 +60,8 @@ def _leads(day: datetime, number: int) -> list[Statement]:
     return [Statement(_LEAD, tracked), Statement(_LEAD, untracked)]
 
 
-async def _fill(database: Path) -> None:
+async def fill_database(database: Path) -> None:
+    """Store the visits and leads, and count them."""
     store, now = FileStore.open(database), clock.now()
     for number in range(DAYS):
         day = now - timedelta(days=number)
@@ -73,5 +74,5 @@ def fill(dashboard: Dashboard) -> Dashboard:
     """Give client 1 its visits and leads; client 2 has none."""
     database = dashboard.server.data_dir / "propgauge.db"
     with ThreadPoolExecutor(1) as aside:  # Playwright keeps a loop running in the test's thread
-        aside.submit(lambda: asyncio.run(_fill(database))).result()
+        aside.submit(lambda: asyncio.run(fill_database(database))).result()
     return dashboard
