@@ -11,7 +11,7 @@ from server.domain.days import Span, zone_of
 from server.domain.ids import ClientId
 from server.domain.periods import Step, Stretch
 from server.store.contract import Row, Store
-from server.store.rollups import WAITS, Dimension
+from server.store.rollups import SPAM, WAITS, Dimension
 
 _LEAD_SUMS = ("leads", "tracked", "cold", "warm", "hot", "very_hot", "spam", "contacted")
 _VISIT_SUMS = ("visitors", "sessions", "page_views", "bounced")
@@ -61,9 +61,10 @@ SELECT CAST((julianday(started_at) - julianday(?2)) * 24 + 1e-7 AS INTEGER) AS h
 FROM sessions WHERE client_id = ?1 AND started_at >= ?2 AND started_at < ?3 AND is_bot = 0
   AND consent IS NOT 0 GROUP BY 1"""
 
-_LEADS_BY_HOUR = """
+_LEADS_BY_HOUR = f"""
 SELECT CAST((julianday(CreatedAt) - julianday(?2)) * 24 + 1e-7 AS INTEGER) AS hour,
-  COUNT(*) AS leads
+  COUNT(*) AS leads, SUM(MatchKind <> 'none') AS tracked, SUM({SPAM}) AS spam,
+  SUM(MatchKind <> 'none' AND EngagementLabel IN ('Hot', 'Very Hot')) AS hot
 FROM Leads WHERE ClientId = ?1 AND CreatedAt >= ?2 AND CreatedAt < ?3 GROUP BY 1"""
 
 _ANY = """

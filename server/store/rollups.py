@@ -160,7 +160,9 @@ WAITS: Mapping[str, int] = {
 }
 """Columns of leads contacted so soon, in seconds; each holds those of the columns before."""
 
-# Spam: marked as such, or of high suspicion while nobody has said otherwise.
+SPAM = "(Status = 'spam' OR (Status = 'new' AND SuspicionLabel = 'High'))"
+"""Marked as such, or of high suspicion while nobody has said otherwise."""
+
 _COUNT_LEADS = f"""
 SELECT dimension, MIN(value) AS value, COUNT(*) AS leads, SUM(tracked) AS tracked,
   SUM(tracked AND label = 'Cold') AS cold, SUM(tracked AND label = 'Warm') AS warm,
@@ -169,7 +171,7 @@ SELECT dimension, MIN(value) AS value, COUNT(*) AS leads, SUM(tracked) AS tracke
   {", ".join(f"TOTAL(wait <= {seconds}) AS {name}" for name, seconds in WAITS.items())}
 FROM (
   SELECT d.value AS dimension, l.MatchKind <> 'none' AS tracked, l.EngagementLabel AS label,
-    l.Status = 'spam' OR (l.Status = 'new' AND l.SuspicionLabel = 'High') AS spam,
+    {SPAM} AS spam,
     {_WAIT_SECONDS} AS wait, COALESCE(CASE d.value
     WHEN 'source' THEN l.LeadSource
     WHEN 'project' THEN l.Project

@@ -430,9 +430,11 @@
     document.addEventListener("keydown", (event) => {
       const target = event.target instanceof Element ? event.target : null;
       if (event.ctrlKey || event.metaKey || event.altKey || overviewHelp.open) return;
+      const ownDays = document.querySelector("#own-days > summary");
+      if (event.key === "Escape" && target?.closest("#own-days") && ownDays instanceof HTMLElement) ownDays.focus();
       if (target?.closest("input, select, textarea")) return;
       if (event.key === "?") overviewHelp.showModal();
-      else if (event.key === "c") document.querySelector("#own-days > summary")?.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+      else if (event.key === "c" && ownDays instanceof HTMLElement) { ownDays.click(); ownDays.focus(); }
       else {
         const link = document.querySelector(`#overview a[data-key="${CSS.escape(event.key)}"]`);
         if (link instanceof HTMLElement) link.click();
