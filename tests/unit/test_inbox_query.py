@@ -74,7 +74,7 @@ def test_listing_of_days_is_bounded_by_the_viewers_midnights() -> None:
     ("owner", "owner_id", "unowned"), [("me", 7, False), ("none", None, True), ("12", 12, False)]
 )
 def test_listing_of_an_owner_asks_for_their_leads(
-    owner: str, owner_id: int | None, unowned: bool
+    owner: str, owner_id: int | None, *, unowned: bool
 ) -> None:
     chosen = asked(f"owner={owner}")
     assert (chosen.owner_id, chosen.unowned) == (owner_id, unowned)
