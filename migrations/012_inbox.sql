@@ -3,8 +3,8 @@ CREATE INDEX leads_by_time ON Leads (ClientId, CreatedAt, Id, MatchKind, Engagem
 CREATE INDEX leads_by_score ON Leads (ClientId, IIF(MatchKind = 'none', -1, EngagementScore), Id, MatchKind, EngagementLabel, SuspicionLabel, Status, OwnerId, FirstContactAt, CreatedAt);
 CREATE INDEX leads_by_suspicion ON Leads (ClientId, SuspicionScore, Id, MatchKind, EngagementLabel, SuspicionLabel, Status, OwnerId, FirstContactAt, CreatedAt);
 CREATE INDEX leads_by_due ON Leads (ClientId, IIF(Status <> 'new' OR FirstContactAt IS NOT NULL, '9', IIF(MatchKind = 'none' OR EngagementLabel = 'Warm', strftime('%Y-%m-%dT%H:%M:%fZ', CreatedAt, '+24 hours'), IIF(EngagementLabel = 'Hot', strftime('%Y-%m-%dT%H:%M:%fZ', CreatedAt, '+2 hours'), IIF(EngagementLabel = 'Very Hot', strftime('%Y-%m-%dT%H:%M:%fZ', CreatedAt, '+5 minutes'), '9')))), Id DESC, MatchKind, EngagementLabel, SuspicionLabel, Status, OwnerId, FirstContactAt, CreatedAt);
-CREATE INDEX leads_by_project ON Leads (ClientId, Project, CreatedAt, Id) WHERE Project IS NOT NULL;
-CREATE INDEX leads_by_source ON Leads (ClientId, LeadSource, CreatedAt, Id);
+CREATE INDEX leads_by_project ON Leads (ClientId, Project, CreatedAt, Id, MatchKind, EngagementLabel, SuspicionLabel, Status, OwnerId, FirstContactAt, EngagementScore, SuspicionScore) WHERE Project IS NOT NULL;
+CREATE INDEX leads_by_source ON Leads (ClientId, LeadSource, CreatedAt, Id, MatchKind, EngagementLabel, SuspicionLabel, Status, OwnerId, FirstContactAt, EngagementScore, SuspicionScore);
 CREATE VIEW lead_search_texts AS
 SELECT Id, '  ' || replace(replace(replace(COALESCE(substr(Name, 1, 1000), '') || ' ' || COALESCE(Email, '') || ' ' || COALESCE(substr(Project, 1, 1000), '') || ' ' || COALESCE(substr(Message, 1, 4000), ''), char(10), ' '), char(9), ' '), ' ', '  ')
   || '  ' || replace(replace(replace(replace(replace(replace(replace(COALESCE(substr(Phone, 1, 100), ''), ' ', ''), '-', ''), '.', ''), '/', ''), '(', ''), ')', ''), '+', '')

@@ -82,12 +82,13 @@
 
   const tick = () => {
     const page = document.getElementById("inbox");
-    if (!page || document.hidden) return;
+    if (!page) return;
     if (page.dataset.now !== server.said || page !== server.page) {
       server.page = page;
       server.said = page.dataset.now ?? "";
       server.ahead = Date.parse(server.said) - Date.now();
     }
+    if (document.hidden) return;
     const now = Date.now() + server.ahead;
     for (const clock of page.querySelectorAll(".clock[data-since]")) {
       if (!(clock instanceof HTMLElement)) continue;
@@ -100,6 +101,7 @@
     }
   };
   setInterval(tick, 1000);
+  tick();
 
   // Panels close when one looks elsewhere; Escape gives the focus back.
 
@@ -118,6 +120,7 @@
   });
 
   document.addEventListener("htmx:after:swap", () => {
+    tick();
     const number = document.getElementById("number");
     if (number) say(number.textContent ?? "");
   });
@@ -175,6 +178,14 @@
       news.addEventListener(name, beginAsking);
     }
     news.addEventListener("htmx:sse:after:connection", endAsking);
+    // htmx looks for work in a timer of its own, at times before its extension is loaded. This timer
+    // comes after both.
+    setTimeout(() => {
+      const htmx = /** @type {{htmx?: {process: (one: Element) => void}}} */ (window).htmx;
+      news.setAttribute("hx-sse:connect", `${news.dataset.url}?after=${fresh.after}`);
+      if (htmx) htmx.process(news);
+      else beginAsking();
+    });
   }
 
   const allow = document.getElementById("notify");

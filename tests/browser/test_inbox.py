@@ -52,7 +52,7 @@ def test_new_lead_arrives_live_and_a_very_hot_one_notifies(
 ) -> None:
     with open_desk(browser, dashboard) as page:
         page.add_init_script(NOTED)
-        with page.expect_response("**/leads/live**"):
+        with page.expect_request(re.compile("/leads/live")):
             open_inbox(page, dashboard)
         add_leads(database(dashboard), lead_row(99, Name="Nora New"), lead_row(5, Name="Nick New"))
         link = page.get_by_role("link", name="2 new leads: show")
@@ -90,10 +90,10 @@ def test_filters_fill_the_address_and_are_saved_as_a_view(desk: Page, dashboard:
     desk.get_by_label("Search name").type("e")
     expect(desk).to_have_url(re.compile(r"/leads\?q=e$"))
     expect(desk.get_by_label("Search name")).to_be_focused()
-    desk.get_by_label("Search name").type("nry")
-    expect(desk).to_have_url(re.compile(r"/leads\?q=enry$"))
+    desk.get_by_label("Search name").type("xyz")
+    expect(desk).to_have_url(re.compile(r"/leads\?q=exyz$"))
     expect(desk.get_by_text("No lead passes these filters")).to_be_visible()
-    desk.get_by_role("link", name="Remove filter Search: enry").click()
+    desk.get_by_role("link", name="Remove filter Search: exyz").click()
     desk.locator("summary", has_text="Filters").click()
     desk.get_by_label("Very Hot", exact=True).check()
     desk.get_by_label("Hot", exact=True).check()

@@ -206,6 +206,7 @@ def test_view_is_saved_renewed_and_deleted_by_its_user_alone(
     delete = f"{INBOX}/views/{view['id']}/delete"
     assert other.post(delete).status_code == 404
     assert desk.post(delete).status_code == 303
+    assert f"“{name}” deleted" in desk.get(INBOX).text
     assert name not in desk.get(INBOX, status="won").text
 
 

@@ -215,8 +215,12 @@ def script_of(name: str) -> str:
 
 
 def bare(name: str) -> str:
-    """Without comments and texts, which may say what they like."""
-    return re.sub(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", "", script_of(name), flags=re.DOTALL)
+    """Without comments and texts, which may say what they like.
+
+    And without the triggers of the search index, which wrangler takes (test_wrangler.py).
+    """
+    said = re.sub(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", "", script_of(name), flags=re.DOTALL)
+    return re.sub(r"^CREATE TRIGGER lead_search_.*?^END;", "", said, flags=re.DOTALL | re.MULTILINE)
 
 
 def test_migration_005_is_exactly_the_specs_eight_statements() -> None:
@@ -264,6 +268,8 @@ async def test_migrations_give_every_column_a_type_and_no_table_over_100_columns
     """D1 binds numbers as REAL: a column without INTEGER or TEXT affinity would keep 1.0."""
     await migrate(empty, MIGRATIONS)
     for table in await tables(empty):
+        if table.startswith("lead_search"):  # FTS5 makes these, and binds their values itself
+            continue
         columns = await empty.query(f"PRAGMA table_info('{table}')")
         assert len(columns) <= 100
         assert {column["type"] for column in columns} <= {"INTEGER", "TEXT", "REAL"}
