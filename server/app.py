@@ -40,6 +40,7 @@ from server.usecases.capture_lead import LeadCapture
 from server.usecases.deliver_outbox import Clocks, OutboxWorker
 from server.usecases.fire_event import EventFiring
 from server.usecases.predict import Predictions
+from server.usecases.purge_expired import PurgeWorker
 from server.usecases.receive_response import SCORE_JOB, ResponseIntake
 from server.usecases.record_beacons import BeaconRecorder
 from server.usecases.run_jobs import JobWorker
@@ -182,6 +183,7 @@ class Propgauge:
             self.worker.wake,
         )
         self.jobs = JobWorker(store, {SCORE_JOB: scoring.run}, clock.now)
+        self.purging = PurgeWorker(store, self.directory.clients, config.retention_days, clock.now)
         self.firing = EventFiring(store, destinations[meta_capi.NAME], parse_response, clock.now)
         parts = ScoringParts(
             store,
@@ -246,6 +248,7 @@ class Propgauge:
         _warm_up()
         self.worker.start()
         self.jobs.start()
+        self.purging.start()
         self._refreshing = asyncio.get_running_loop().create_task(self._refresh_forever())
 
     async def stop(self) -> None:
@@ -254,7 +257,10 @@ class Propgauge:
             self._refreshing.cancel()
         seconds = self._drain_seconds()
         await asyncio.gather(
-            self.recorder.close(), self.jobs.stop(seconds), self.worker.stop(seconds)
+            self.recorder.close(),
+            self.jobs.stop(seconds),
+            self.worker.stop(seconds),
+            self.purging.stop(),
         )
         await self.chain.close()
         await self.egress.close()

@@ -10,6 +10,7 @@ from server.commands.clients import client
 from server.commands.deliveries import deliveries
 from server.commands.demo import demo
 from server.commands.keys import key
+from server.commands.privacy import erase, export, purge
 from server.commands.running import load_config, run
 from server.commands.sites import site
 from server.commands.users import user
@@ -67,5 +68,5 @@ def doctor() -> None:
         raise SystemExit(1)
 
 
-for _group in (client, site, key, user, deliveries, demo):
+for _group in (client, site, key, user, deliveries, demo, export, erase, purge):
     main.add_command(_group)
