@@ -194,10 +194,19 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_SCRUB_TRAIL = f"""
+UPDATE audit_trail SET subject = NULL, details = '{{}}'
+WHERE {_CLIENT} AND ({_mentions("details")} OR {_mentions("subject")})"""
+
+
 def erase_statements(reach: Reach) -> list[Statement]:
-    """Delete everything within reach; one batch, so that nothing is half erased."""
+    """Delete everything within reach; one batch, so that nothing is half erased.
+
+    The audit trail keeps who did what when, also where an entry named the person.
+    """
     args = (reach.as_json(),)
-    return [
+    deletions = [
         Statement(f"DELETE FROM {holding.table} WHERE {holding.condition}", args)
         for holding in HOLDINGS
     ]
+    return [*deletions, Statement(_SCRUB_TRAIL, args)] if reach.texts else deletions

@@ -142,6 +142,12 @@ class PurgeWorker(BackgroundWorker):
         if self._loop_task is not None:
             await self._loop_task
 
+    async def purge_due(self) -> None:
+        """Purge if that is due now, and wait for it."""
+        await self._take_due()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def _take_due(self) -> int:
         now = self._now()
         if now < self._look_at or self._tasks:

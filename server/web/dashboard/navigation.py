@@ -18,7 +18,10 @@ class Entry(NamedTuple):
     access: Access = Access.SIGNED_IN
 
 
-ENTRIES: tuple[Entry, ...] = (Entry("users", "Users", "/users", Access.ALL_CLIENTS),)
+ENTRIES: tuple[Entry, ...] = (
+    Entry("privacy", "Privacy", "/clients/{client}/privacy", Access.ADMIN),
+    Entry("users", "Users", "/users", Access.ALL_CLIENTS),
+)
 
 
 def navigation(call: Call) -> Sequence[Entry]:

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from server.web.dashboard.entrance import Entrance
 from server.web.dashboard.home import Home
 from server.web.dashboard.parts import Parts
+from server.web.dashboard.privacy import PrivacyPage
 from server.web.dashboard.users import UsersPage
 
 
@@ -21,7 +22,12 @@ class Section(Protocol):
         ...
 
 
-SECTIONS: tuple[Callable[[Parts], Section], ...] = (Home, Entrance, UsersPage)
+SECTIONS: tuple[Callable[[Parts], Section], ...] = (
+    Home,
+    Entrance,
+    PrivacyPage,
+    UsersPage,
+)
 
 
 def routes(parts: Parts) -> list[BaseRoute]:
