@@ -48,7 +48,7 @@ from server.usecases.score_response import ResponseScoring
 from server.usecases.score_response import parse as parse_response
 from server.usecases.sign_in import SignIn
 from server.usecases.site_directory import REFRESH_SECONDS, SiteDirectory
-from server.web import builds, lead, leads, pages, problems, snippets
+from server.web import builds, lead, lead_patch, leads, pages, problems, snippets
 from server.web import demo as demo_site
 from server.web.access import Access, Declared
 from server.web.dashboard import site as dashboard
@@ -60,6 +60,7 @@ from server.web.demo import Demo
 from server.web.docs import ApiReference
 from server.web.lead import LeadEndpoint
 from server.web.lead_intake import LeadIntake
+from server.web.lead_patch import LeadPatchEndpoint
 from server.web.leads import LeadsEndpoint
 from server.web.leadscoring import LeadScoringEndpoints, ScoringParts
 from server.web.metrics import Metrics
@@ -173,6 +174,7 @@ class Propgauge:
         intake = LeadIntake(self.directory, peers, limiter, clock.now)
         self.lead = LeadEndpoint(capture, self.directory, intake, self.metrics)
         self.leads = LeadsEndpoint(store, capture, intake, self.metrics)
+        self.lead_patch = LeadPatchEndpoint(store, intake, clock.now)
         self.chain = Chain(form_ai.connect(accesses(config)), config.form_ai_models)
         scoring = ResponseScoring(
             store,
@@ -314,6 +316,7 @@ class Propgauge:
             *self.leadscoring.routes(),
             Declared(leads.PATH, self.leads.get, Access.PARTNER),
             Declared(leads.PATH, self.leads.post, Access.PARTNER, ["POST"]),
+            Declared(lead_patch.PATH, self.lead_patch.patch, Access.PARTNER, ["PATCH"]),
             Declared(pages.THANK_YOU_PATH, pages.thank_you, Access.PUBLIC),
             Declared("/healthz", operations.healthz, Access.PUBLIC),
             Declared("/readyz", operations.readyz, Access.PUBLIC),

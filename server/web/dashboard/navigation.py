@@ -19,6 +19,7 @@ class Entry(NamedTuple):
 
 
 ENTRIES: tuple[Entry, ...] = (
+    Entry("outcomes", "Outcomes", "/clients/{client}/outcomes"),
     Entry("privacy", "Privacy", "/clients/{client}/privacy", Access.ADMIN),
     Entry("users", "Users", "/users", Access.ALL_CLIENTS),
 )

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 
 from server.web.dashboard.entrance import Entrance
 from server.web.dashboard.home import Home
+from server.web.dashboard.outcomes import OutcomesPage
 from server.web.dashboard.parts import Parts
 from server.web.dashboard.privacy import PrivacyPage
 from server.web.dashboard.users import UsersPage
@@ -25,6 +26,7 @@ class Section(Protocol):
 SECTIONS: tuple[Callable[[Parts], Section], ...] = (
     Home,
     Entrance,
+    OutcomesPage,
     PrivacyPage,
     UsersPage,
 )
