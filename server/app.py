@@ -42,6 +42,7 @@ from server.usecases.deliver_outbox import Clocks, OutboxWorker
 from server.usecases.fire_event import EventFiring
 from server.usecases.keep_rollups import RollupKeeper
 from server.usecases.predict import Predictions
+from server.usecases.purge_expired import PurgeWorker
 from server.usecases.receive_response import SCORE_JOB, ResponseIntake
 from server.usecases.record_beacons import BeaconRecorder
 from server.usecases.run_jobs import JobWorker
@@ -51,7 +52,7 @@ from server.usecases.sign_in import SignIn
 from server.usecases.site_directory import REFRESH_SECONDS, SiteDirectory
 from server.usecases.watch_leads import LeadWatch
 from server.usecases.watch_site import SiteWatches
-from server.web import builds, lead, leads, pages, problems, snippets
+from server.web import builds, lead, lead_patch, leads, pages, problems, snippets
 from server.web import demo as demo_site
 from server.web.access import Access, Declared
 from server.web.dashboard import site as dashboard
@@ -64,6 +65,7 @@ from server.web.demo import Demo
 from server.web.docs import ApiReference
 from server.web.lead import LeadEndpoint
 from server.web.lead_intake import LeadIntake
+from server.web.lead_patch import LeadPatchEndpoint
 from server.web.leads import LeadsEndpoint
 from server.web.leadscoring import LeadScoringEndpoints, ScoringParts
 from server.web.metrics import Metrics
@@ -180,6 +182,7 @@ class Propgauge:
         intake = LeadIntake(self.directory, peers, limiter, clock.now)
         self.lead = LeadEndpoint(capture, self.directory, intake, self.metrics)
         self.leads = LeadsEndpoint(store, capture, intake, self.metrics)
+        self.lead_patch = LeadPatchEndpoint(store, intake, clock.now)
         self.chain = Chain(form_ai.connect(accesses(config)), config.form_ai_models)
         scoring = ResponseScoring(
             store,
@@ -190,6 +193,7 @@ class Propgauge:
             self.worker.wake,
         )
         self.jobs = JobWorker(store, {SCORE_JOB: scoring.run}, clock.now)
+        self.purging = PurgeWorker(store, self.directory.clients, config.retention_days, clock.now)
         self.firing = EventFiring(store, destinations[meta_capi.NAME], parse_response, clock.now)
         self.settings = SettingsChange(store, vault, self.directory, clock.now, self._wake)
         self.assets = Assets(urlsplit(config.public_url).path)
@@ -262,6 +266,7 @@ class Propgauge:
         self.worker.start()
         self.jobs.start()
         self.rollups.start()
+        self.purging.start()
         self._refreshing = asyncio.get_running_loop().create_task(self._refresh_forever())
 
     async def stop(self) -> None:
@@ -274,6 +279,7 @@ class Propgauge:
             self.jobs.stop(seconds),
             self.worker.stop(seconds),
             self.rollups.stop(),
+            self.purging.stop(),
         )
         await self.chain.close()
         await self.egress.close()
@@ -327,6 +333,7 @@ class Propgauge:
             *self.leadscoring.routes(),
             Declared(leads.PATH, self.leads.get, Access.PARTNER),
             Declared(leads.PATH, self.leads.post, Access.PARTNER, ["POST"]),
+            Declared(lead_patch.PATH, self.lead_patch.patch, Access.PARTNER, ["PATCH"]),
             Declared(pages.THANK_YOU_PATH, pages.thank_you, Access.PUBLIC),
             Declared("/healthz", operations.healthz, Access.PUBLIC),
             Declared("/readyz", operations.readyz, Access.PUBLIC),

@@ -10,6 +10,7 @@ from server.commands.clients import client
 from server.commands.deliveries import deliveries
 from server.commands.demo import demo
 from server.commands.keys import key
+from server.commands.privacy import erase, export, purge
 from server.commands.rollups import rollups
 from server.commands.running import load_config, run
 from server.commands.sites import site
@@ -68,7 +69,16 @@ def doctor() -> None:
         raise SystemExit(1)
 
 
-GROUPS = (client, site, key, user, deliveries, demo, rollups)
-
-for _group in GROUPS:
-    main.add_command(_group)
+for _command in (
+    client,
+    site,
+    key,
+    user,
+    deliveries,
+    demo,
+    rollups,
+    export,
+    erase,
+    purge,
+):
+    main.add_command(_command)

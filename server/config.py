@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import maxminddb
 from dotenv.parser import parse_stream
 
+from server.domain.retention import MAX_DAYS
 from server.domain.user import password_fault
 from server.form_ai.catalogue import DEFAULT_MODELS
 from server.form_ai.chain import parse_models
@@ -122,6 +123,7 @@ class Config:
     meta_graph_url: str
     require_api_key: bool
     rate_limit: Mapping[str, int]
+    retention_days: int | None
     demo: bool
     log_level: str
 
@@ -278,6 +280,14 @@ def _quota(text: str) -> int:
     return int(text)
 
 
+def _days(value: str) -> int | None:
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit() and 0 < int(value) <= MAX_DAYS):
+        raise ValueError(f"is no number of days from 1 to {MAX_DAYS}")
+    return int(value)
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("HOST", "127.0.0.1", _host, "Address to listen on."),
     Setting("PORT", "8787", _port, "Port to listen on; also `[dev] port`."),
@@ -420,6 +430,12 @@ SETTINGS: tuple[Setting, ...] = (
         "address=600 key=6000 form=3000",
         _rate_limit,
         "Leads a minute per address, API key and form; one number for all three, or `off`.",
+    ),
+    Setting(
+        "RETENTION_DAYS",
+        "",
+        _days,
+        "Days that visits, leads and responses are kept, unless a client chose; unset: for ever.",
     ),
     Setting("DEMO", "on", _switch, "`off` takes the demo site and its webhook receiver away."),
     Setting("LOG_LEVEL", "info", _log_level, "debug, info, warning or error."),

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from server.domain.field_mapping import FieldMapping
 from server.domain.ids import ClientId
 from server.domain.qualification import LeadScoringConfig
+from server.domain.retention import Retention
 
 FIRST_CLIENT = ClientId(1)
 FIRST_SITE = "demo"
@@ -37,7 +38,8 @@ class Scope(StrEnum):
 class Client:
     """A customer. `default_region` (ISO 3166) reads phone numbers without a country code.
 
-    `scoring` are its settings for scored responses, secrets in clear.
+    `scoring` are its settings for scored responses, secrets in clear. `retention` is its own,
+    without the server's default; `truncate_ip` cuts addresses before they are stored.
     """
 
     client_id: ClientId
@@ -46,6 +48,8 @@ class Client:
     make_webhook_url: str = ""
     make_webhook_secret: str = ""
     scoring: LeadScoringConfig = field(default_factory=LeadScoringConfig, repr=False)
+    retention: Retention = field(default_factory=Retention)
+    truncate_ip: bool = False
 
 
 @dataclass(frozen=True, slots=True)

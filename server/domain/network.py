@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
+from dataclasses import replace
+from functools import lru_cache
+
 from server.domain import timezone as timezones
 from server.domain.visitor import NetworkKind, Peer
 
@@ -19,3 +23,16 @@ def vpn_reason(timezone: str, peer: Peer) -> str:
     elif peer.network_kind is NetworkKind.HOSTING:
         reasons.append(f"address of a hosting network{named}")
     return "; ".join(filter(None, reasons))
+
+
+@lru_cache(20_000)
+def truncated(peer: Peer) -> Peer:
+    """The peer with its address cut to the network: IPv4 to /24, IPv6 to /48.
+
+    Country and network were told from the whole address.
+    """
+    if not peer.ip:
+        return peer
+    bits = 48 if ":" in peer.ip else 24
+    network = ipaddress.ip_network(f"{peer.ip}/{bits}", strict=False)
+    return replace(peer, ip=str(network.network_address))

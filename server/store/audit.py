@@ -22,6 +22,15 @@ SELECT id, created_at, actor, action, subject, details FROM audit_trail
 WHERE client_id = ? AND action IN (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT ?"""
 
 
+_TRAIL = """
+SELECT id, created_at, actor, action, subject, details FROM audit_trail
+WHERE client_id = ?1 AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3"""
+
+_OF_SUBJECT = """
+SELECT id, created_at, actor, action, subject, details FROM audit_trail
+WHERE client_id = ? AND subject = ? ORDER BY id DESC LIMIT 20"""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One act. `actor` is an address or the name of a command; `details` hold no secret."""
@@ -46,3 +55,13 @@ async def history(
 ) -> list[Row]:
     """The newest entries of a client of those kinds; `details` is JSON."""
     return await store.query(_OF_CLIENT, (client_id, json.dumps(actions), limit))
+
+
+async def trail(store: Store, client_id: ClientId, *, before: int | None, limit: int) -> list[Row]:
+    """The newest entries of a client of every kind; with `before` those older than that id."""
+    return await store.query(_TRAIL, (client_id, before, limit))
+
+
+async def of_subject(store: Store, client_id: ClientId, subject: str) -> list[Row]:
+    """The newest entries about one subject."""
+    return await store.query(_OF_SUBJECT, (client_id, subject))

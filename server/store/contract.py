@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 Row = Mapping[str, Any]
 
@@ -69,4 +69,17 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Finish what was accepted and release the database."""
+        ...
+
+
+@runtime_checkable
+class Compacting(Protocol):
+    """A store whose deleted bytes stay in a file until it is written anew."""
+
+    async def compact(self) -> None:
+        """Write the file anew without deleted content, and empty its log.
+
+        Raises BusyError when another process keeps the file for longer than a minute. Writes
+        that come meanwhile wait, and are refused as busy after their usual time.
+        """
         ...

@@ -15,6 +15,7 @@ from server.domain.directory import ApiKey, Client, Scope, Site
 from server.domain.field_mapping import FieldMapping
 from server.domain.ids import ClientId
 from server.domain.qualification import LeadScoringConfig
+from server.domain.retention import Retention
 from server.store.contract import Row, Statement, Store
 from server.store.vault import Vault
 
@@ -25,7 +26,8 @@ _ENCRYPTED = ("capi_token", "app_secret")
 
 _CLIENTS = """
 SELECT id, name, default_region, make_webhook_url, make_webhook_secret, typeform_secret,
-  lead_scoring_config FROM clients ORDER BY id"""
+  lead_scoring_config, keep_visits_days, keep_leads_days, keep_responses_days, truncate_ip
+FROM clients ORDER BY id"""
 
 _SAVE_SCORING = """
 UPDATE clients SET lead_scoring_config = ?, typeform_secret = ? WHERE id = ?"""
@@ -189,6 +191,8 @@ def _client(row: Row, vault: Vault) -> Client:
         vault.decrypt(row["make_webhook_url"] or ""),
         vault.decrypt(row["make_webhook_secret"] or ""),
         _scoring(row, vault),
+        Retention(row["keep_visits_days"], row["keep_leads_days"], row["keep_responses_days"]),
+        truncate_ip=bool(row["truncate_ip"]),
     )
 
 

@@ -6,6 +6,7 @@ It knows nothing of the tables. Measurements behind the numbers: facts/stores.md
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import queue
 import threading
@@ -41,6 +42,7 @@ QUEUE_LIMIT = 4_000
 READERS = 2
 CHECKPOINT_PAGES = 16_000
 HEALTH_SECONDS = 6.0
+COMPACT_WAIT_MS = 60_000
 CLOSE_SECONDS = 0.5
 """How long writes that another process's lock holds up may still wait at the end."""
 
@@ -67,6 +69,7 @@ class FileStore:
 
     def __init__(self, path: Path, busy_timeout_ms: int) -> None:
         self._loop = asyncio.get_running_loop()
+        self._path = path
         self._busy_seconds = busy_timeout_ms / 1000
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting = 0
@@ -116,6 +119,11 @@ class FileStore:
                 await self.write([PROBE])
         except TimeoutError as error:
             raise UnavailableError("no write was committed in time") from error
+
+    async def compact(self) -> None:
+        """See `Compacting.compact`."""
+        self._refuse_when_closing()
+        await self._loop.run_in_executor(None, _compact, self._path)
 
     async def close(self) -> None:
         """See `Store.close`."""
@@ -203,6 +211,21 @@ def _set_wal(connection: apsw.Connection, busy_timeout_ms: int) -> None:
             time.sleep(0.01)
         else:
             return
+
+
+def _compact(path: Path) -> None:
+    """On a connection of its own: a VACUUM is no transaction, and needs the lock for itself."""
+    try:
+        with contextlib.closing(apsw.Connection(str(path))) as connection:
+            connection.set_busy_timeout(COMPACT_WAIT_MS)
+            connection.execute("VACUUM").fetchall()
+            ((busy, _log, _moved),) = connection.execute(
+                "PRAGMA wal_checkpoint(TRUNCATE)"
+            ).fetchall()
+    except apsw.Error as error:
+        raise _store_error(error) from error
+    if busy:
+        raise BusyError("the log could not be emptied while others read")
 
 
 def _open_reader(path: Path, busy_timeout_ms: int) -> apsw.Connection:

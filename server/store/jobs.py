@@ -21,6 +21,12 @@ WHERE id IN (SELECT id FROM jobs WHERE state = 'pending' AND due_at <= ?
   AND (leased_until IS NULL OR leased_until <= ?) ORDER BY due_at LIMIT ?)
 RETURNING id, kind, subject, attempts"""
 
+# Nothing, or a row that NOT NULL refuses.
+_HELD = """
+INSERT INTO jobs (kind, subject, due_at, created_at)
+SELECT NULL, NULL, NULL, NULL
+WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE id = ? AND lease_owner = ?)"""
+
 _FINISH = """
 UPDATE jobs SET state = 'done', lease_owner = NULL, leased_until = NULL, last_error = NULL
 WHERE id = ? AND lease_owner = ?"""
@@ -63,6 +69,14 @@ async def lease(store: Store, owner: str, now: datetime, until: datetime, limit:
     return [
         Job(row["id"], row["kind"], row["subject"], row["attempts"], owner) for row in result.rows
     ]
+
+
+def held_statement(job: Job) -> Statement:
+    """Break the batch (ConstraintError) when the job is gone or another server's.
+
+    First in the batch that holds what a job made: an erased person must not come back.
+    """
+    return Statement(_HELD, (job.job_id, job.owner))
 
 
 def finish_statement(job: Job) -> Statement:

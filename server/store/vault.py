@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -11,6 +13,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from server.store.contract import StoreError
 
 _INFO = b"propgauge secrets in rows v1"
+_NAMES_INFO = b"propgauge pseudonyms v1"
 _PREFIX = "v1:"
 
 
@@ -18,8 +21,12 @@ class Vault:
     """Encrypts and decrypts texts; the prefix of each names the scheme of its key."""
 
     def __init__(self, secret_key: str) -> None:
-        derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=_INFO)
-        self._fernet = Fernet(base64.urlsafe_b64encode(derived.derive(secret_key.encode())))
+        self._fernet = Fernet(base64.urlsafe_b64encode(_derived(secret_key, _INFO)))
+        self._names_key = _derived(secret_key, _NAMES_INFO)
+
+    def pseudonym(self, text: str) -> str:
+        """16 hex digits that stand for a text: equal for equal ones, and never turned back."""
+        return hmac.new(self._names_key, text.encode(), hashlib.sha256).hexdigest()[:16]
 
     def encrypt(self, text: str) -> str:
         """The text as it may stand in a row; "" stays ""."""
@@ -33,3 +40,7 @@ class Vault:
             return self._fernet.decrypt(token.removeprefix(_PREFIX).encode()).decode()
         except InvalidToken as error:
             raise StoreError("a stored secret was encrypted with another SECRET_KEY") from error
+
+
+def _derived(secret_key: str, info: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(secret_key.encode())

@@ -92,6 +92,7 @@ def _event_time(draft: ResponseDraft, now: datetime) -> datetime:
 
 
 def _user(client: Client, draft: ResponseDraft, traces: Traces | None) -> UserData:
+    """What Meta matches by; an address that was cut is nobody's."""
     return UserData(
         email=draft.email,
         phone=draft.phone,
@@ -100,7 +101,7 @@ def _user(client: Client, draft: ResponseDraft, traces: Traces | None) -> UserDa
         last_name=draft.last_name,
         country=traces.country if traces else "",
         external_id=draft.visitor_id or "",
-        client_ip=traces.ip if traces else "",
+        client_ip=traces.ip if traces and not client.truncate_ip else "",
         client_user_agent=traces.user_agent if traces else "",
         fbc=click_id_of(traces.fbc, traces.fbclid, traces.started_at) if traces else "",
         fbp=traces.fbp if traces and is_meta_cookie(traces.fbp) else "",

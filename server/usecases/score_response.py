@@ -67,7 +67,7 @@ class ResponseScoring:
         draft = parse(client, stored.channel, stored.raw)
         scored = await self._scores(client, draft, stored)
         statements = await self._consequences(client, draft, stored, scored)
-        await self._store.write([*statements, jobs.finish_statement(job)])
+        await self._store.write([jobs.held_statement(job), *statements, jobs.finish_statement(job)])
         self._on_stored()
 
     async def score(self, client: Client, draft: ResponseDraft) -> ResponseScores:

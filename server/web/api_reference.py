@@ -5,7 +5,8 @@ from __future__ import annotations
 from server.domain.engagement import NOT_AVAILABLE_ACTION
 from server.domain.visitor import DropReason
 from server.usecases.capture_lead import MAX_IDEMPOTENCY_KEY_CHARS
-from server.web import lead, leads, leadscoring_reference, track
+from server.web import lead, lead_patch, leads, leadscoring_reference, track
+from server.web.lead_patch import LeadPatch
 from server.web.lead_query import DEFAULT_LIMIT, MAX_LIMIT
 from server.web.openapi import Answer, Content, Operation, Parameter, Security, problem
 from server.web.schemas import (
@@ -17,6 +18,7 @@ from server.web.schemas import (
     LeadPage,
     Readiness,
     ScoredDraft,
+    WorkedLead,
 )
 
 TRACKING, LEADS, SCRIPTS, OPERATIONS = "Tracking", "Leads", "Scripts", "Operations"
@@ -344,6 +346,32 @@ PUBLIC: tuple[Operation, ...] = (
         tuple(Parameter(name, "query", text) for name, text in _FILTERS.items()),
         security=Security.REQUIRED,
         examples=(_LIST_HOT,),
+    ),
+    Operation(
+        "PATCH",
+        lead_patch.PATH,
+        LEADS,
+        "Tell what became of a lead",
+        (
+            Answer(
+                200,
+                "As it stands now; every change is kept with its time.",
+                (Content("application/json", WorkedLead),),
+                _LIMITS,
+            ),
+            *_BODY_PROBLEMS,
+            _NO_KEY,
+            problem(403, "The key may only read."),
+            problem(404, "The key's client has no such lead."),
+            problem(409, "Others changed the lead again and again meanwhile; nothing was stored."),
+            problem(422, "A field is not known or cannot be taken; nothing was stored."),
+            _LIMITED,
+            _BUSY,
+        ),
+        "What is left out stays as it is. The dashboard shows the name of the key beside it.",
+        (Parameter("lead_id", "path", "As it was answered with.", required=True),),
+        (Content("application/json", LeadPatch, {"status": "won", "note": "Reserved 12B"}),),
+        Security.REQUIRED,
     ),
     *leadscoring_reference.OPERATIONS,
     *_script("tracker", "The tracker"),

@@ -13,6 +13,7 @@ from server.domain.directory import ApiKey, Scope
 from server.domain.errors import AppError, ErrorCode, FieldError
 from server.domain.lead import Submission
 from server.domain.lead_fields import known_fields, plain
+from server.domain.network import truncated
 from server.store.leads import StoredLead
 from server.usecases.capture_lead import MAX_IDEMPOTENCY_KEY_CHARS, LeadRequest
 from server.usecases.site_directory import Owner, SiteDirectory
@@ -110,11 +111,13 @@ class LeadIntake:
         """A lead with all that its request tells."""
         raw, origin = request.headers.raw, request.headers.get("origin", "")
         listed = not origin or cors.is_listed(self._directory, owner, raw, origin)
+        client = self._directory.client(owner.client_id)
+        peer = self._peers.read(request.scope["client"], raw)
         return LeadRequest(
             submission=Submission(fields, authenticated=key is not None),
-            client=self._directory.client(owner.client_id),
+            client=client,
             key=key,
-            peer=self._peers.read(request.scope["client"], raw),
+            peer=truncated(peer) if client.truncate_ip else peer,
             unlisted_origin=None if listed else origin,
             idempotency_key=idempotency_key,
             received_at=self._now(),

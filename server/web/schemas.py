@@ -14,8 +14,10 @@ from server.domain.engagement import EngagementLabel
 from server.domain.ids import OUTSIDE_ID_PATTERN
 from server.domain.lead import WEBSITE, Channel
 from server.domain.lead_fields import MAX_FIELDS
+from server.domain.lead_status import LeadStatus
 from server.domain.suspicion import SuspicionLabel
 from server.domain.visitor import MatchKind
+from server.store.lead_changes import ChangeKind
 from server.web.leads import MAX_BATCH
 
 _BEACON_FIELDS = {
@@ -274,6 +276,18 @@ class LeadPage(BaseModel):
 
     leads: list[ListedLead]
     next_cursor: str | None = Field(description="`cursor` of the next page; null on the last.")
+
+
+class WorkedLead(BaseModel):
+    """How far a lead has come."""
+
+    ok: Literal[True]
+    lead_id: str
+    status: LeadStatus
+    status_at: str | None = Field(description="Since when, UTC.")
+    first_contact_at: str | None = Field(description="UTC.")
+    owner: str | None = Field(description="E-mail address of the user.")
+    changed: list[ChangeKind] = Field(description="What this request changed.")
 
 
 class Problem(BaseModel):

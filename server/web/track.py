@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from server.channels import beacon as beacons
 from server.domain.errors import AppError
+from server.domain.network import truncated
 from server.domain.visitor import Arrival, Beacon, DropReason
 from server.store.contract import StoreError
 from server.usecases.record_beacons import BeaconRecorder
@@ -141,6 +142,8 @@ class TrackEndpoint:
             answered(outcome)
             respond(self._response(outcome, len(parsed), owner, headers))
 
+        if self._directory.client(owner.client_id).truncate_ip:
+            peer = truncated(peer)
         arrivals = [Arrival(one, owner.client_id, peer, received_at) for one in parsed]
         try:
             self._recorder.submit(arrivals, committed)

@@ -1,6 +1,6 @@
 import pytest
 
-from server.domain.network import vpn_reason
+from server.domain.network import truncated, vpn_reason
 from server.domain.visitor import NetworkKind, Peer
 
 
@@ -31,3 +31,16 @@ def test_vpn_reason_when_zone_and_network_agree_tells_both() -> None:
     reason = vpn_reason("Europe/London", peer(NetworkKind.VPN, country="AE"))
     assert reason.startswith("browser time zone Europe/London belongs to GB")
     assert reason.endswith("address to AE; address of a known VPN")
+
+
+@pytest.mark.parametrize(
+    ("ip", "kept"),
+    [
+        ("203.0.113.77", "203.0.113.0"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::"),
+        ("", ""),
+    ],
+)
+def test_truncated_peer_keeps_network_and_country_only(ip: str, kept: str) -> None:
+    peer = Peer(ip, "GB", "agent", "Example Net")
+    assert truncated(peer) == Peer(kept, "GB", "agent", "Example Net")

@@ -48,3 +48,10 @@ def test_decrypt_of_what_is_no_token_is_refused(token: str) -> None:
 def test_decrypt_of_a_token_beyond_ascii_is_refused() -> None:
     with pytest.raises(StoreError):
         Vault(KEY).decrypt("v1:é")
+
+
+def test_pseudonym_is_equal_for_equal_texts_under_one_key_only() -> None:
+    told = Vault(KEY).pseudonym("ana@example.com")
+    assert told == Vault(KEY).pseudonym("ana@example.com")
+    assert told != Vault(KEY + "!").pseudonym("ana@example.com")
+    assert told != Vault(KEY).pseudonym("bob@example.com")

@@ -22,10 +22,12 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("leads", "Leads", "/clients/{client}/leads"),
     Entry("overview", "Overview", "/clients/{client}/overview"),
     Entry("visitors", "Visitors", "/clients/{client}/visitors"),
+    Entry("outcomes", "Outcomes", "/clients/{client}/outcomes"),
     Entry("deliveries", "Deliveries", "/clients/{client}/deliveries"),
     Entry("settings", "Lead scoring", "/clients/{client}/settings", Access.ADMIN),
     Entry("sites", "Sites", "/clients/{client}/sites", Access.ADMIN),
     Entry("keys", "API keys", "/clients/{client}/keys", Access.ADMIN),
+    Entry("privacy", "Privacy", "/clients/{client}/privacy", Access.ADMIN),
     Entry("clients", "Clients", "/clients", Access.ALL_CLIENTS),
     Entry("users", "Users", "/users", Access.ALL_CLIENTS),
 )

@@ -15,8 +15,10 @@ from server.web.dashboard.inbox import Inbox
 from server.web.dashboard.inbox_live import InboxLive
 from server.web.dashboard.keys import KeysPage
 from server.web.dashboard.lead import LeadPage
+from server.web.dashboard.outcomes import OutcomesPage
 from server.web.dashboard.overview import OverviewPage
 from server.web.dashboard.parts import Parts
+from server.web.dashboard.privacy import PrivacyPage
 from server.web.dashboard.settings import SettingsPages
 from server.web.dashboard.sites import SitesPage
 from server.web.dashboard.users import UsersPage
@@ -47,6 +49,8 @@ SECTIONS: tuple[Callable[[Parts], Section], ...] = (
     UsersPage,
     OverviewPage,
     VisitorsPage,
+    OutcomesPage,
+    PrivacyPage,
 )
 
 

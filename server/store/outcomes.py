@@ -1,0 +1,70 @@
+"""What became of leads: those that an outcome names, and counts by label and grade."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from server.domain.ids import ClientId
+from server.domain.lead_status import LeadStatus
+from server.store.contract import Row, Store
+
+# The newest lead of each name, and how many there are of it.
+_BY_NAMES = """
+SELECT n.value AS name, l.PublicId AS lead_id, l.Name AS person, l.Email AS email,
+  l.Phone AS phone, l.Status AS status, l.CreatedAt AS created_at, MAX(l.Id), COUNT(*) AS leads
+FROM json_each(?2) AS n JOIN Leads AS l ON l.ClientId = ?1 AND {0} GROUP BY n.value"""
+
+_CONDITIONS = {
+    "lead_id": "l.PublicId = n.value",
+    "email": "l.Email = n.value",
+    "phone": "l.PhoneE164 = n.value",
+}
+
+_COUNTS = f"""
+SELECT CASE WHEN l.MatchKind = 'none' THEN '' ELSE l.EngagementLabel END AS label,
+  COALESCE(r.rotator, '') AS rotator, COUNT(*) AS leads,
+  SUM(l.FirstContactAt IS NOT NULL
+    OR l.Status NOT IN ('{LeadStatus.NEW}', '{LeadStatus.SPAM}')) AS contacted,
+  SUM(l.Status = '{LeadStatus.WON}') AS won, SUM(l.Status = '{LeadStatus.LOST}') AS lost
+FROM Leads AS l
+LEFT JOIN leadscoring_results AS r ON r.client_id = l.ClientId AND r.email = l.Email
+WHERE l.ClientId = ? AND l.CreatedAt >= ? AND l.Status <> '{LeadStatus.SPAM}' GROUP BY 1, 2"""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many leads of a group, and how far they came; spam is in none."""
+
+    leads: int = 0
+    contacted: int = 0
+    won: int = 0
+    lost: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.leads + other.leads,
+            self.contacted + other.contacted,
+            self.won + other.won,
+            self.lost + other.lost,
+        )
+
+
+async def leads_by(
+    store: Store, client_id: ClientId, column: str, names: Sequence[str]
+) -> dict[str, Row]:
+    """The newest lead of each `lead_id`, `email` or `phone` (E.164); `leads` tells how many."""
+    sql = _BY_NAMES.format(_CONDITIONS[column])
+    rows = await store.query(sql, (client_id, json.dumps(sorted(set(names)))))
+    return {row["name"]: row for row in rows}
+
+
+async def counts(store: Store, client_id: ClientId, since: str) -> dict[tuple[str, str], Counts]:
+    """Leads from a moment on by engagement label ("" without a visit) and rotator grade ("")."""
+    return {
+        (row["label"], row["rotator"]): Counts(
+            row["leads"], row["contacted"], row["won"], row["lost"]
+        )
+        for row in await store.query(_COUNTS, (client_id, since))
+    }
