@@ -45,6 +45,7 @@ def seed_demo(  # noqa: PLR0913 # one parameter an option
     from server.store import directory
     from server.store.vault import Vault
     from server.usecases import seed_demo as seeding
+    from server.usecases.keep_rollups import rebuild
     from server.usecases.seed_demo import SeedOrder, SeedRefusedError
 
     async def fill(config: Config, store: Store) -> int:
@@ -67,7 +68,9 @@ def seed_demo(  # noqa: PLR0913 # one parameter an option
         )
         await seeding.check(store, order)
         with click.progressbar(length=leads, label="Seeding leads", show_pos=True) as bar:
-            return await seeding.seed(store, order, bar.update)
+            rows = await seeding.seed(store, order, bar.update)
+        await rebuild(store, clock.now(), order.client.client_id)
+        return rows
 
     try:
         rows = run(fill)

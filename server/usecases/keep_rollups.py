@@ -36,6 +36,16 @@ async def catch_up(
             await _catch_up(store, client, now, told)
 
 
+async def rebuild(
+    store: Store, now: datetime, client_id: ClientId, told: Told | None = None
+) -> None:
+    """Count all days of a client anew whose raw rows are all there; raises StoreError."""
+    for client in await rollups.clients(store):
+        if client.client_id == client_id:
+            await rollups.reset(store, client)
+            await catch_up(store, now, client_id, told)
+
+
 async def _catch_up(store: Store, client: CountedClient, now: datetime, told: Told | None) -> None:
     await rollups.mark_changed_leads(store, client, now)
     marked = {kind: await rollups.uncounted_hours(store, client, kind) for kind in Kind}
