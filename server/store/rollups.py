@@ -120,18 +120,19 @@ _VISIT_DIMENSIONS = (
     Dimension.BOT,
 )
 
-# One scan for all dimensions: a compound SELECT may have five terms on D1.
+# One scan for all dimensions: a compound SELECT may have five terms on D1. Values are cut, for
+# they come from outside.
 _COUNT_VISITS = """
 SELECT dimension, MIN(value) AS value, COUNT(DISTINCT visitor_id) AS visitors,
   COUNT(*) AS sessions, SUM(pages_visited) AS page_views, SUM(pages_visited <= 1) AS bounced
 FROM (
-  SELECT d.value AS dimension, s.visitor_id, s.pages_visited, COALESCE(CASE d.value
+  SELECT d.value AS dimension, s.visitor_id, s.pages_visited, substr(COALESCE(CASE d.value
     WHEN 'landing_page' THEN s.landing_page
     WHEN 'last_campaign' THEN s.utm_campaign
     WHEN 'country' THEN s.country
     WHEN 'device' THEN s.device
     WHEN 'bot' THEN s.bot_reason
-    END, '') AS value
+    END, ''), 1, 200) AS value
   FROM sessions AS s JOIN json_each(?4) AS d ON s.is_bot = (d.value = 'bot')
   WHERE s.client_id = ?1 AND s.started_at >= ?2 AND s.started_at < ?3 AND s.consent IS NOT 0)
 GROUP BY dimension, value COLLATE NOCASE"""
@@ -172,7 +173,7 @@ SELECT dimension, MIN(value) AS value, COUNT(*) AS leads, SUM(tracked) AS tracke
 FROM (
   SELECT d.value AS dimension, l.MatchKind <> 'none' AS tracked, l.EngagementLabel AS label,
     {SPAM} AS spam,
-    {_WAIT_SECONDS} AS wait, COALESCE(CASE d.value
+    {_WAIT_SECONDS} AS wait, substr(COALESCE(CASE d.value
     WHEN 'source' THEN l.LeadSource
     WHEN 'project' THEN l.Project
     WHEN 'landing_page' THEN l.LandingPage
@@ -180,7 +181,7 @@ FROM (
     WHEN 'last_campaign' THEN l.UtmCampaign
     WHEN 'country' THEN l.Country
     WHEN 'device' THEN l.Device
-    END, '') AS value
+    END, ''), 1, 200) AS value
   FROM Leads AS l JOIN json_each(?4) AS d
   WHERE l.ClientId = ?1 AND l.CreatedAt >= ?2 AND l.CreatedAt < ?3)
 GROUP BY dimension, value COLLATE NOCASE"""

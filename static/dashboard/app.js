@@ -190,7 +190,14 @@
         if (link instanceof HTMLElement) link.click();
       }
     });
-    document.addEventListener("htmx:after:swap", showOverview);
+    let tableStood = false;
+    const chartTable = () => document.getElementById("chart-table");
+    document.addEventListener("htmx:before:swap", () => { tableStood = chartTable()?.hasAttribute("open") ?? false; });
+    document.addEventListener("htmx:after:swap", () => {
+      chartTable()?.toggleAttribute("open", tableStood);
+      showOverview();
+      say("The overview shows what you chose");
+    });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawChart);
     let drawing = 0;
     addEventListener("resize", () => { cancelAnimationFrame(drawing); drawing = requestAnimationFrame(drawChart); });
