@@ -141,7 +141,7 @@
     plot?.destroy();
     box.replaceChildren();
     plot = new UPlot({
-      width: box.clientWidth, height: box.clientHeight, padding: [12, 32, 0, 0],
+      width: box.clientWidth, height: box.clientHeight, padding: [12, 44, 0, 0],
       scales: { x: { time: false, range: few ? [-0.5, data.labels.length - 0.5] : undefined }, y: { range: (/** @type {any} */ _plot, /** @type {number} */ _low, /** @type {number} */ high) => [0, high > 0 ? high * 1.08 : 1] } },
       legend: { show: false }, cursor: { y: false, drag: { x: false, y: false } }, plugins: [chartBubble(data)],
       axes: [
