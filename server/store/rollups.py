@@ -107,9 +107,11 @@ _AS_OF = """
 SELECT COALESCE(SUM(version), 0) AS as_of FROM rollup_hours
 WHERE client_id = ? AND kind = ? AND hour BETWEEN ? AND ?"""
 
+# An upsert goes from each hour to its row; UPDATE … FROM read all hours for each of them.
 _SETTLE = """
-UPDATE rollup_hours SET counted = MAX(counted, j.value ->> 1) FROM json_each(?) AS j
-WHERE client_id = ? AND kind = ? AND hour = j.value ->> 0"""
+INSERT INTO rollup_hours (client_id, kind, hour, version, counted)
+SELECT ?, ?, value ->> 0, value ->> 1, value ->> 1 FROM json_each(?) WHERE true
+ON CONFLICT (client_id, kind, hour) DO UPDATE SET counted = MAX(counted, excluded.counted)"""
 
 _VISIT_DIMENSIONS = (
     Dimension.TOTAL,
@@ -309,7 +311,7 @@ async def uncounted_hours(store: Store, client: CountedClient, kind: Kind) -> di
 async def settle(store: Store, client: CountedClient, kind: Kind, hours: Mapping[str, int]) -> None:
     """Take the marks from hours that have been counted as of these versions."""
     versions = json.dumps(list(hours.items()))
-    await store.write([Statement(_SETTLE, (versions, client.client_id, kind))])
+    await store.write([Statement(_SETTLE, (client.client_id, kind, versions))])
 
 
 async def recount(store: Store, client: CountedClient, kind: Kind, day: date) -> None:
