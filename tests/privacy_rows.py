@@ -91,6 +91,8 @@ def _row(columns: Iterable[Row], known: Mapping[str, Any], word: str) -> dict[st
 
 
 def _value(name: str, kind: str, word: str) -> Any:
+    if name.lower().endswith(("_at", "createdat", "updatedat", "statusat", "contactat", "until")):
+        return "2026-11-22T10:00:00.000Z"
     if kind == "TEXT":
         return f"{word} {word}@example.com in {name}"
     return 0

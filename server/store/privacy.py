@@ -30,6 +30,12 @@ class Reach:
     texts: tuple[str, ...] = ()
     """What free text is searched for: rejected bodies and saved views."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to reach."""
+        keys = (self.emails, self.visitors, self.sessions, self.leads, self.responses)
+        return not any(keys)
+
     def as_json(self) -> str:
         """The one parameter of every statement below."""
         named = {name: getattr(self, name) for name in self.__slots__}

@@ -162,7 +162,8 @@ _FINDERS: dict[Kept, Callable[[_Search], Awaitable[Old]]] = {
 
 async def drop(store: Store, old: Old) -> None:
     """Delete what was found; harmless when another server did it already."""
-    await store.write(erase_statements(old.reach))
+    if not old.reach.is_empty:
+        await store.write(erase_statements(old.reach))
 
 
 async def drop_rejected(store: Store, client_id: ClientId | None, before: datetime) -> None:

@@ -107,9 +107,11 @@ _AS_OF = """
 SELECT COALESCE(SUM(version), 0) AS as_of FROM rollup_hours
 WHERE client_id = ? AND kind = ? AND hour BETWEEN ? AND ?"""
 
+# An upsert goes from each hour to its row; UPDATE … FROM read all hours for each of them.
 _SETTLE = """
-UPDATE rollup_hours SET counted = MAX(counted, j.value ->> 1) FROM json_each(?) AS j
-WHERE client_id = ? AND kind = ? AND hour = j.value ->> 0"""
+INSERT INTO rollup_hours (client_id, kind, hour, version, counted)
+SELECT ?, ?, value ->> 0, value ->> 1, value ->> 1 FROM json_each(?) WHERE true
+ON CONFLICT (client_id, kind, hour) DO UPDATE SET counted = MAX(counted, excluded.counted)"""
 
 _VISIT_DIMENSIONS = (
     Dimension.TOTAL,
@@ -120,18 +122,19 @@ _VISIT_DIMENSIONS = (
     Dimension.BOT,
 )
 
-# One scan for all dimensions: a compound SELECT may have five terms on D1.
+# One scan for all dimensions: a compound SELECT may have five terms on D1. Values are cut, for
+# they come from outside.
 _COUNT_VISITS = """
 SELECT dimension, MIN(value) AS value, COUNT(DISTINCT visitor_id) AS visitors,
   COUNT(*) AS sessions, SUM(pages_visited) AS page_views, SUM(pages_visited <= 1) AS bounced
 FROM (
-  SELECT d.value AS dimension, s.visitor_id, s.pages_visited, COALESCE(CASE d.value
+  SELECT d.value AS dimension, s.visitor_id, s.pages_visited, substr(COALESCE(CASE d.value
     WHEN 'landing_page' THEN s.landing_page
     WHEN 'last_campaign' THEN s.utm_campaign
     WHEN 'country' THEN s.country
     WHEN 'device' THEN s.device
     WHEN 'bot' THEN s.bot_reason
-    END, '') AS value
+    END, ''), 1, 200) AS value
   FROM sessions AS s JOIN json_each(?4) AS d ON s.is_bot = (d.value = 'bot')
   WHERE s.client_id = ?1 AND s.started_at >= ?2 AND s.started_at < ?3 AND s.consent IS NOT 0)
 GROUP BY dimension, value COLLATE NOCASE"""
@@ -172,7 +175,7 @@ SELECT dimension, MIN(value) AS value, COUNT(*) AS leads, SUM(tracked) AS tracke
 FROM (
   SELECT d.value AS dimension, l.MatchKind <> 'none' AS tracked, l.EngagementLabel AS label,
     {SPAM} AS spam,
-    {_WAIT_SECONDS} AS wait, COALESCE(CASE d.value
+    {_WAIT_SECONDS} AS wait, substr(COALESCE(CASE d.value
     WHEN 'source' THEN l.LeadSource
     WHEN 'project' THEN l.Project
     WHEN 'landing_page' THEN l.LandingPage
@@ -180,7 +183,7 @@ FROM (
     WHEN 'last_campaign' THEN l.UtmCampaign
     WHEN 'country' THEN l.Country
     WHEN 'device' THEN l.Device
-    END, '') AS value
+    END, ''), 1, 200) AS value
   FROM Leads AS l JOIN json_each(?4) AS d
   WHERE l.ClientId = ?1 AND l.CreatedAt >= ?2 AND l.CreatedAt < ?3)
 GROUP BY dimension, value COLLATE NOCASE"""
@@ -308,7 +311,7 @@ async def uncounted_hours(store: Store, client: CountedClient, kind: Kind) -> di
 async def settle(store: Store, client: CountedClient, kind: Kind, hours: Mapping[str, int]) -> None:
     """Take the marks from hours that have been counted as of these versions."""
     versions = json.dumps(list(hours.items()))
-    await store.write([Statement(_SETTLE, (versions, client.client_id, kind))])
+    await store.write([Statement(_SETTLE, (client.client_id, kind, versions))])
 
 
 async def recount(store: Store, client: CountedClient, kind: Kind, day: date) -> None:

@@ -402,7 +402,7 @@
     plot?.destroy();
     box.replaceChildren();
     plot = new UPlot({
-      width: box.clientWidth, height: box.clientHeight, padding: [12, 32, 0, 0],
+      width: box.clientWidth, height: box.clientHeight, padding: [12, 44, 0, 0],
       scales: { x: { time: false, range: few ? [-0.5, data.labels.length - 0.5] : undefined }, y: { range: (/** @type {any} */ _plot, /** @type {number} */ _low, /** @type {number} */ high) => [0, high > 0 ? high * 1.08 : 1] } },
       legend: { show: false }, cursor: { y: false, drag: { x: false, y: false } }, plugins: [chartBubble(data)],
       axes: [
@@ -451,7 +451,14 @@
         if (link instanceof HTMLElement) link.click();
       }
     });
-    document.addEventListener("htmx:after:swap", showOverview);
+    let tableStood = false;
+    const chartTable = () => document.getElementById("chart-table");
+    document.addEventListener("htmx:before:swap", () => { tableStood = chartTable()?.hasAttribute("open") ?? false; });
+    document.addEventListener("htmx:after:swap", () => {
+      chartTable()?.toggleAttribute("open", tableStood);
+      showOverview();
+      say("The overview shows what you chose");
+    });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawChart);
     let drawing = 0;
     addEventListener("resize", () => { cancelAnimationFrame(drawing); drawing = requestAnimationFrame(drawChart); });

@@ -86,10 +86,15 @@ def serving(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator
             process.stdout.close()
 
 
+_COUNTS = tuple(
+    f'INSERT INTO "{table}' for table in ("visit_days", "lead_days", "lead_histograms", "rollup_")
+)
+
+
 def rows_of(server: RunningServer) -> list[str]:
-    """The whole content of a stopped server's database: schema and rows."""
+    """The content of a stopped server's database, without the counts that a server keeps up."""
     with closing(sqlite3.connect(server.data_dir / "propgauge.db")) as database:
-        return list(database.iterdump())
+        return [line for line in database.iterdump() if not line.startswith(_COUNTS)]
 
 
 # Start

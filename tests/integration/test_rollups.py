@@ -48,8 +48,7 @@ def _visits_of(rows: Sequence[Row], zone: str) -> dict[tuple[str, str, str], tup
         day = from_text(row["started_at"]).astimezone(zone_of(zone)).date().isoformat()
         values = {
             "total": "",
-            "landing_page": "/"
-            + row["landing_url"].split("?")[0].partition("//")[2].partition("/")[2],
+            "landing_page": _bare(row["landing_url"]),
             "last_campaign": row["utm_campaign"] or "",
             "country": row["country"] or "",
             "device": row["device"] or "",

@@ -75,6 +75,8 @@ def test_view_when_accepted_opens_the_session_it_describes(person: Person) -> No
         "timezone": "Asia/Dubai",
         "screen": "1440x900",
         "landing_url": url,
+        "landing_bare": url.partition("?")[0],
+        "landing_page": url.partition("?")[0].partition("//")[2],
         "referrer": "https://www.google.com/",
         "utm_source": "google",
         "utm_medium": "cpc",
