@@ -79,7 +79,8 @@ class Compacting(Protocol):
     async def compact(self) -> None:
         """Write the file anew without deleted content, and empty its log.
 
-        Raises BusyError when another process keeps the file for longer than a minute. Writes
-        that come meanwhile wait, and are refused as busy after their usual time.
+        Raises BusyError when another keeps the file for too long; then nothing is lost, and it
+        may be asked for again. Writes that come meanwhile wait, and are refused as busy after
+        their usual time. Closing the store breaks it off.
         """
         ...

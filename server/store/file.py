@@ -42,7 +42,6 @@ QUEUE_LIMIT = 4_000
 READERS = 2
 CHECKPOINT_PAGES = 16_000
 HEALTH_SECONDS = 6.0
-COMPACT_WAIT_MS = 60_000
 CLOSE_SECONDS = 0.5
 """How long writes that another process's lock holds up may still wait at the end."""
 
@@ -76,6 +75,7 @@ class FileStore:
         self._closing = False
         self._close_by = float("inf")
         self._no_more_jobs = False
+        self._compacting: apsw.Connection | None = None
         self._writer_db = _open_writer(path, busy_timeout_ms)
         self._reader_dbs = [_open_reader(path, busy_timeout_ms) for _ in range(READERS)]
         self._idle_dbs: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
@@ -123,13 +123,14 @@ class FileStore:
     async def compact(self) -> None:
         """See `Compacting.compact`."""
         self._refuse_when_closing()
-        await self._loop.run_in_executor(None, _compact, self._path)
+        await self._loop.run_in_executor(None, self._compact)
 
     async def close(self) -> None:
         """See `Store.close`."""
         if self._closing:
             return
         self._closing = True
+        self._break_off_compacting()
         self._close_by = time.monotonic() + CLOSE_SECONDS
         self._jobs.put(None)
         await self._loop.run_in_executor(None, self._writer.join)
@@ -149,6 +150,27 @@ class FileStore:
             raise _store_error(error) from error
         finally:
             self._idle_dbs.put(connection)
+
+    def _compact(self) -> None:
+        """On a connection of its own: a VACUUM is no transaction, and needs the lock for itself."""
+        try:
+            with contextlib.closing(apsw.Connection(str(self._path))) as connection:
+                connection.set_busy_timeout(round(self._busy_seconds * 1000))
+                self._compacting = connection
+                connection.execute("VACUUM").fetchall()
+                checkpoint = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except apsw.Error as error:
+            raise _store_error(error) from error
+        finally:
+            self._compacting = None
+        if checkpoint[0][0]:
+            raise BusyError("the log could not be emptied while others read")
+
+    def _break_off_compacting(self) -> None:
+        connection = self._compacting
+        if connection is not None:
+            with contextlib.suppress(apsw.ConnectionClosedError):
+                connection.interrupt()
 
     def _write_forever(self) -> None:
         group: list[_Job] = []
@@ -211,21 +233,6 @@ def _set_wal(connection: apsw.Connection, busy_timeout_ms: int) -> None:
             time.sleep(0.01)
         else:
             return
-
-
-def _compact(path: Path) -> None:
-    """On a connection of its own: a VACUUM is no transaction, and needs the lock for itself."""
-    try:
-        with contextlib.closing(apsw.Connection(str(path))) as connection:
-            connection.set_busy_timeout(COMPACT_WAIT_MS)
-            connection.execute("VACUUM").fetchall()
-            ((busy, _log, _moved),) = connection.execute(
-                "PRAGMA wal_checkpoint(TRUNCATE)"
-            ).fetchall()
-    except apsw.Error as error:
-        raise _store_error(error) from error
-    if busy:
-        raise BusyError("the log could not be emptied while others read")
 
 
 def _open_reader(path: Path, busy_timeout_ms: int) -> apsw.Connection:

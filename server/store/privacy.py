@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from server.domain.ids import ClientId
-from server.domain.person import Identity, IdentityKind, Person
+from server.domain.person import MAX_CHARS, Identity, IdentityKind, Person
 from server.store.contract import Row, Statement, Store
 
 
@@ -162,7 +162,8 @@ def _linked(person: Person, rows: list[Row]) -> tuple[Identity, ...]:
     found: dict[Identity, None] = {}
     for row in rows:
         for one in _identities(row):
-            if Identity(one.kind, one.value.lower()) not in chosen:
+            known = Identity(one.kind, one.value.lower()) in chosen
+            if not known and len(one.value) <= MAX_CHARS:
                 found[one] = None
     return tuple(sorted(found))
 

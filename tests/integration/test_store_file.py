@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -28,6 +28,7 @@ from server.store.contract import (
     UnavailableError,
 )
 from server.store.file import QUEUE_LIMIT, FileStore
+from tests.privacy_rows import bytes_of
 
 CREATE = Statement("CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, body BLOB)")
 SHORT_MS = 300
@@ -455,3 +456,40 @@ async def test_query_when_files_are_short_still_works(path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert stored == [["a"]] * 8
     await store.close()
+
+
+# ---- compacting
+
+
+async def test_compact_takes_deleted_content_out_of_the_file(path: Path) -> None:
+    store = FileStore.open(path)
+    await store.write([CREATE, add("a canary"), add("kept")])
+    await store.write([Statement("DELETE FROM items WHERE name = 'a canary'")])
+    await store.compact()
+    assert await names(store) == ["kept"]
+    await store.close()
+    assert b"a canary" not in bytes_of(path)
+
+
+async def test_compact_while_another_keeps_the_lock_is_busy_and_works_afterwards(
+    store: FileStore, path: Path
+) -> None:
+    with locked(path), pytest.raises(BusyError):
+        await store.compact()
+    await store.write([add("a")])
+    await store.compact()
+    assert await names(store) == ["a"]
+
+
+async def test_store_closed_while_it_is_compacted_keeps_everything(path: Path) -> None:
+    store = FileStore.open(path)
+    await store.write([CREATE, *(add(f"n{number}", 100_000) for number in range(100))])
+    compacting = asyncio.create_task(store.compact())
+    while store._compacting is None and not compacting.done():  # noqa: ASYNC110  no event tells it
+        await asyncio.sleep(0)
+    await store.close()
+    with suppress(StoreError):
+        await compacting
+    again = FileStore.open(path)
+    assert len(await names(again)) == 100
+    await again.close()
