@@ -84,6 +84,11 @@ class InboxFilter:
     statuses: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     projects: tuple[str, ...] = ()
+    landing_pages: tuple[str, ...] = ()
+    first_campaigns: tuple[str, ...] = ()
+    last_campaigns: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
     owner_id: UserId | None = None
     unowned: bool = False
     since: str = ""
@@ -115,6 +120,11 @@ _LISTS: tuple[tuple[str, str], ...] = (
     ("statuses", "Status IN ({marks})"),
     ("sources", "LeadSource IN ({marks})"),
     ("projects", "Project IN ({marks})"),
+    ("landing_pages", "LandingPage COLLATE NOCASE IN ({marks})"),
+    ("first_campaigns", "FirstCampaign COLLATE NOCASE IN ({marks})"),
+    ("last_campaigns", "UtmCampaign COLLATE NOCASE IN ({marks})"),
+    ("countries", "Country COLLATE NOCASE IN ({marks})"),
+    ("devices", "Device COLLATE NOCASE IN ({marks})"),
     (
         "grades",
         f"Email IN ({_OF_GRADE})",

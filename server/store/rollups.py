@@ -88,6 +88,11 @@ _MARK_ALL_LEADS = _MARK.format(
     rows="SELECT ClientId, 'leads', substr(CreatedAt, 1, 13), 1 FROM Leads WHERE ClientId = ?"
 )
 
+_MARK_LEADS = _MARK.format(
+    rows="SELECT ClientId, 'leads', substr(CreatedAt, 1, 13), 1 FROM Leads"
+    " WHERE ClientId = ? AND PublicId IN (SELECT value FROM json_each(?))"
+)
+
 _HOURS_OF_CHANGED_LEADS = """
 SELECT DISTINCT substr(CreatedAt, 1, 13) AS hour FROM Leads WHERE ClientId = ? AND UpdatedAt >= ?"""
 
@@ -173,7 +178,8 @@ SELECT dimension, MIN(value) AS value, COUNT(*) AS leads, SUM(tracked) AS tracke
   SUM(spam) AS spam, COUNT(wait) AS contacted,
   {", ".join(f"TOTAL(wait <= {seconds}) AS {name}" for name, seconds in WAITS.items())}
 FROM (
-  SELECT d.value AS dimension, l.MatchKind <> 'none' AS tracked, l.EngagementLabel AS label,
+  SELECT d.value AS dimension, l.MatchKind <> 'none' AS tracked,
+    COALESCE(l.EngagementLabel, '') AS label,
     {SPAM} AS spam,
     {_WAIT_SECONDS} AS wait, substr(COALESCE(CASE d.value
     WHEN 'source' THEN l.LeadSource
@@ -198,7 +204,7 @@ SELECT measure, bucket, COUNT(*) AS leads FROM (
     WHEN wait < 172800 THEN wait - wait % 900 ELSE wait - wait % 3600 END AS INTEGER)
   FROM (SELECT CAST({_WAIT_SECONDS} AS INTEGER) AS wait FROM Leads
     WHERE ClientId = ?1 AND CreatedAt >= ?2 AND CreatedAt < ?3 AND FirstContactAt IS NOT NULL))
-GROUP BY measure, bucket"""
+WHERE bucket IS NOT NULL GROUP BY measure, bucket"""
 
 # A server that read before another must not undo what that one wrote.
 _NOT_OLDER = """
@@ -283,6 +289,11 @@ def changed_leads(client_id: ClientId, created_at: Iterable[str]) -> Statement:
     """Mark leads by the time they came; only needed for deletions, changes show by UpdatedAt."""
     hours = sorted({moment[:HOUR_CHARS] for moment in created_at})
     return Statement(_MARK_HOURS, (client_id, json.dumps(hours)))
+
+
+def leads_that_go(client_id: ClientId, lead_ids: Iterable[str]) -> Statement:
+    """Mark leads by their ids as changed; stands before their deletion in the same batch."""
+    return Statement(_MARK_LEADS, (client_id, json.dumps(list(lead_ids))))
 
 
 def kept_from(client_id: ClientId, kind: Kind, moment: datetime) -> Statement:

@@ -12,10 +12,11 @@ from server.domain.directory import Client
 from server.domain.ids import ClientId
 from server.domain.retention import Kept, Retention, last_purge_due
 from server.domain.user import FORGET_SECONDS
-from server.store import retention
+from server.store import retention, rollups
 from server.store.contract import Compacting, Store, StoreError
 from server.store.retention import Task
 from server.usecases.background import BackgroundWorker
+from server.usecases.keep_rollups import catch_up
 from server.usecases.sign_in import IDLE_HOURS, SESSION_DAYS
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,9 @@ FIRST_LOOK_SECONDS = 60
 
 REJECTED_DAYS = 30
 """How long refused requests are kept where nothing else is said: long enough to look at them."""
+
+_COUNTED = {Kept.VISITS: rollups.Kind.VISITS, Kept.LEADS: rollups.Kind.LEADS}
+"""What the overview's daily counts outlive."""
 
 Progress = Callable[[int], None]
 
@@ -70,6 +74,7 @@ async def purge(store: Store, due: PurgePlan, progress: Progress = lambda _rows:
         for kind in Kept:
             cutoff = kept.cutoff(kind, due.now)
             if cutoff is not None:
+                await _keep_counts(store, client_id, kind, cutoff, due.now)
                 total += await _purge_kind(store, client_id, kind, cutoff, progress)
         await _purge_rejected(store, client_id, kept, due.now)
     await _purge_rejected(store, None, Retention(), due.now)
@@ -80,6 +85,17 @@ async def purge(store: Store, due: PurgePlan, progress: Progress = lambda _rows:
         failed_before=due.now - timedelta(seconds=FORGET_SECONDS),
     )
     return total
+
+
+async def _keep_counts(
+    store: Store, client_id: ClientId, kind: Kept, cutoff: datetime, now: datetime
+) -> None:
+    """Count the days that lose rows for the last time, where any do."""
+    counted = _COUNTED.get(kind)
+    if counted is None or not await retention.count_old(store, client_id, kind, cutoff):
+        return
+    await catch_up(store, now, client_id)
+    await store.write([rollups.kept_from(client_id, counted, cutoff)])
 
 
 async def _purge_kind(

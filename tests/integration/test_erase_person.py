@@ -19,6 +19,7 @@ from server.store.retention import Task
 from server.store.vault import Vault
 from server.usecases.erase_person import erase_person
 from server.usecases.export_person import PersonActor, export_person
+from server.usecases.keep_rollups import rebuild
 from server.usecases.purge_expired import compact
 from tests.privacy_rows import (
     FOLLOWING,
@@ -59,6 +60,9 @@ async def test_erased_person_leaves_no_byte_in_the_files(tmp_path: Path) -> None
     store = FileStore.open(path)
     await prepare_store(store)
     await plant(store, CANARY, 1001)
+    await store.write([Statement("UPDATE sessions SET consent = 1")])
+    await rebuild(store, clock.now(), CLIENT)
+    assert any(CANARY in row["value"] for row in await store.query("SELECT value FROM visit_days"))
     await store.close()
     assert CANARY.encode() in bytes_of(path)
     store = FileStore.open(path)

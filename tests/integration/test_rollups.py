@@ -7,6 +7,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,12 +16,14 @@ import pytest
 from server.domain.clock import from_text, to_text
 from server.domain.days import days_of_hour, span_of, zone_of
 from server.domain.ids import ClientId
+from server.domain.retention import Retention
 from server.domain.visitor import Peer
 from server.store import rollups
 from server.store.contract import Row, Statement, Store
 from server.store.file import FileStore
 from server.store.rollups import Kind
 from server.usecases.keep_rollups import RollupKeeper, catch_up
+from server.usecases.purge_expired import PurgePlan, purge
 from tests.integration.test_visitors_store import CRAWLER, ONE, START, engage, record, view
 from tests.running import BROWSER_AGENT
 
@@ -311,13 +314,45 @@ async def test_change_during_a_count_is_counted_by_the_next(store: FileStore) ->
     assert (await _stored_visits(store))["total", day.isoformat(), ""] == (2, 2, 2, 2)
 
 
-async def test_nothing_new_to_count_writes_nothing(store: FileStore) -> None:
+async def test_nothing_new_to_count_writes_nothing(store: FileStore, tmp_path: Path) -> None:
     await record(store, view("s1"))
     await catch_up(store, NOW)
-    before = await store.query("PRAGMA data_version")
+    log = tmp_path / "propgauge.db-wal"
+    before = log.stat().st_size, log.stat().st_mtime_ns
     told: list[int] = []
     await catch_up(store, NOW, told=lambda done, _total: told.append(done))
-    assert (told, await store.query("PRAGMA data_version")) == ([], before)
+    assert (told, (log.stat().st_size, log.stat().st_mtime_ns)) == ([], before)
+
+
+async def test_purged_visits_stay_counted_and_their_days_are_never_counted_again(
+    store: FileStore,
+) -> None:
+    await record(store, view("s1"))
+    await catch_up(store, NOW)
+    counted = await _stored_visits(store)
+    later = NOW + timedelta(days=400)
+    await purge(store, PurgePlan({ONE: Retention(visits=30)}, later))
+    assert await _raw_sessions(store) == []
+    for client in await rollups.clients(store):
+        await rollups.reset(store, client)
+    await catch_up(store, later)
+    assert await _stored_visits(store) == counted
+
+
+async def test_visits_that_were_never_counted_are_counted_before_they_are_purged(
+    store: FileStore,
+) -> None:
+    await record(store, view("s1"))
+    await purge(store, PurgePlan({ONE: Retention(visits=30)}, NOW + timedelta(days=400)))
+    assert len(await _stored_visits(store)) > 0
+
+
+async def test_lead_without_a_score_or_label_does_not_stop_the_counting(store: FileStore) -> None:
+    await store.write([_random_lead(_chance(1), 1)])
+    nothing = "UPDATE Leads SET EngagementScore = NULL, EngagementLabel = NULL, MatchKind = 'ip'"
+    await store.write([Statement(nothing)])
+    await catch_up(store, NOW)
+    assert await store.query("SELECT leads FROM lead_days WHERE dimension = 'total'")
 
 
 async def test_purged_day_keeps_its_counts_when_a_late_change_comes(store: FileStore) -> None:

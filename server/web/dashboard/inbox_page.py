@@ -166,7 +166,7 @@ def _lists(query: InboxQuery, choices: Mapping[str, Sequence[str]]) -> list[dict
     for one in LISTS:
         chosen = query.lists.get(one.name, ())
         offered = one.known or [
-            value for value in choices[one.name] if len(value) <= MAX_VALUE_CHARS
+            value for value in choices.get(one.name, ()) if len(value) <= MAX_VALUE_CHARS
         ]
         values = dict.fromkeys([*offered, *chosen])
         options = [(value, value_text(one.name, value), value in chosen) for value in values]

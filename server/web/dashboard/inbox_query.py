@@ -50,6 +50,11 @@ LISTS: tuple[ListFilter, ...] = (
     ListFilter("suspicion", "Suspicion", tuple(SuspicionLabel)),
     ListFilter("source", "Source"),
     ListFilter("project", "Project"),
+    ListFilter("landing_page", "Landing page"),
+    ListFilter("first_campaign", "First campaign"),
+    ListFilter("last_campaign", "Last campaign"),
+    ListFilter("country", "Country"),
+    ListFilter("device", "Device"),
 )
 
 SORTS: Mapping[InboxOrder, str] = {
@@ -135,6 +140,11 @@ class InboxQuery:
             statuses=of("status", ()),
             sources=of("source", ()),
             projects=of("project", ()),
+            landing_pages=of("landing_page", ()),
+            first_campaigns=of("first_campaign", ()),
+            last_campaigns=of("last_campaign", ()),
+            countries=of("country", ()),
+            devices=of("device", ()),
             owner_id=owner,
             unowned=self.owner == NOBODY,
             since=_midnight(self.since, zone, 0),
