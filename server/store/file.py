@@ -6,6 +6,7 @@ It knows nothing of the tables. Measurements behind the numbers: facts/stores.md
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import queue
 import threading
@@ -265,6 +266,8 @@ def _run(db: apsw.Connection, statement: Statement) -> Result:
 
 
 def _rows(db: apsw.Connection, statement: Statement) -> list[Row]:
+    if not all(map(_can_be_kept, statement.args)):
+        raise StoreError("a number that is not finite cannot be kept")
     names: list[str] = []
     rows: list[Row] = []
     cursor = db.execute(statement.sql, tuple(statement.args))
@@ -273,6 +276,11 @@ def _rows(db: apsw.Connection, statement: Statement) -> list[Row]:
             names = [column[0] for column in cursor.get_description()]
         rows.append(dict(zip(names, values, strict=True)))
     return rows
+
+
+def _can_be_kept(value: Any) -> bool:
+    """SQLite would make NULL of what is not a number, and a server takes no infinity."""
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 _ERRORS: tuple[tuple[type[apsw.Error], type[StoreError]], ...] = (
@@ -290,6 +298,8 @@ _ERRORS: tuple[tuple[type[apsw.Error], type[StoreError]], ...] = (
 
 
 def _store_error(error: Exception) -> StoreError:
+    if isinstance(error, StoreError):
+        return error
     for kind, ours in _ERRORS:
         if isinstance(error, kind):
             return ours(str(error))
