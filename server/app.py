@@ -32,6 +32,7 @@ from server.form_ai import Access, connect
 from server.form_ai.chain import Chain
 from server.geo import AddressBook
 from server.store import directory as directory_store
+from server.store import remote
 from server.store import scripts as script_store
 from server.store.contract import Store, StoreError
 from server.store.file import FileStore
@@ -47,6 +48,7 @@ from server.usecases.run_jobs import JobWorker
 from server.usecases.score_response import ResponseScoring
 from server.usecases.score_response import parse as parse_response
 from server.usecases.site_directory import REFRESH_SECONDS, SiteDirectory
+from server.usecases.watch_store import StoreWatch
 from server.web import builds, lead, leads, pages, problems, snippets
 from server.web import demo as demo_site
 from server.web.demo import Demo
@@ -55,7 +57,7 @@ from server.web.lead import LeadEndpoint
 from server.web.lead_intake import LeadIntake
 from server.web.leads import LeadsEndpoint
 from server.web.leadscoring import LeadScoringEndpoints, ScoringParts
-from server.web.metrics import Metrics
+from server.web.metrics import Metrics, StoreMetrics
 from server.web.operations import Operations
 from server.web.peers import PeerReader
 from server.web.rate_limits import Policy, RateLimiter
@@ -77,7 +79,9 @@ MIN_DRAIN_SECONDS = 1.0
 
 def open_store(config: Config) -> Store:
     """The store that DATABASE_URL names; needs the running event loop. Raises StoreError."""
-    return FileStore.open(config.database_path)
+    if config.database_is_file:
+        return FileStore.open(config.database_path)
+    return remote.connect(config.database_url, config.libsql_auth_token)
 
 
 async def prepare_store(store: Store) -> list[str]:
@@ -147,6 +151,7 @@ class Propgauge:
         self.directory = SiteDirectory(
             store, vault, first_client(config), origin_of(config.public_url)
         )
+        self.watch = self._watch()
         self.recorder = BeaconRecorder(store)
         self.egress = EgressWithDemo(
             allow_private=config.allow_private_targets, demo_url=demo_webhook(config)
@@ -192,6 +197,12 @@ class Propgauge:
         """When, by the loop's clock, `stop` should be through with deliveries."""
         self._refreshing: asyncio.Task[None] | None = None
 
+    def _watch(self) -> StoreWatch | None:
+        """Of a server of its own; a file is asked whenever somebody wants to know."""
+        if self.config.database_is_file:
+            return None
+        return StoreWatch(self.store, StoreMetrics(self.metrics.registry).observe)
+
     def _destinations(self) -> dict[str, Destination]:
         return {
             make_webhook.NAME: MakeWebhook(self.egress, self._webhook_target),
@@ -233,6 +244,8 @@ class Propgauge:
     async def start(self) -> None:
         """Begin background work."""
         _warm_up()
+        if self.watch is not None:
+            self.watch.start()
         self.worker.start()
         self.jobs.start()
         self._refreshing = asyncio.get_running_loop().create_task(self._refresh_forever())
@@ -245,6 +258,8 @@ class Propgauge:
         await asyncio.gather(
             self.recorder.close(), self.jobs.stop(seconds), self.worker.stop(seconds)
         )
+        if self.watch is not None:
+            await self.watch.stop()
         await self.chain.close()
         await self.egress.close()
         await self.store.close()
@@ -289,7 +304,7 @@ class Propgauge:
         )
 
     def _routes(self) -> list[BaseRoute]:
-        operations = Operations(self.store, self.metrics, clock.now)
+        operations = Operations(self.store, self.metrics, clock.now, self.watch)
         files = Scripts(self.store, self.builds)
         routes: list[BaseRoute] = [
             Route(lead.PATH, self.lead.post, methods=["POST"]),

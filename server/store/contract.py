@@ -33,6 +33,11 @@ class StoreError(Exception):
 
     cure: ClassVar[str] = ""
 
+    @property
+    def advice(self) -> str:
+        """The message and what mends it, for people."""
+        return f"{self}; {self.cure}" if self.cure else str(self)
+
 
 class ConstraintError(StoreError):
     """A UNIQUE, NOT NULL, CHECK or foreign key rule was broken; nothing was written."""

@@ -76,6 +76,8 @@ _FREE_OLD_KEY = """
 UPDATE Leads SET IdempotencyKey = NULL
 WHERE ClientId = ? AND IdempotencyKey = ? AND CreatedAt < ?"""
 
+_BY_ID = "SELECT 1 FROM Leads WHERE PublicId = ?"
+
 _BY_IDEMPOTENCY_KEY = """
 SELECT PublicId, IdempotencyHash, EngagementScore, EngagementLabel, RecommendedAction, MatchKind,
   SuspicionScore, SuspicionLabel, SuspicionSignals
@@ -203,6 +205,11 @@ def _insert(lead: Lead, otherwise: str = "") -> Statement:
     names, marks = ", ".join(values), ", ".join("?" * len(values))
     sql = f"INSERT INTO Leads ({names}) VALUES ({marks})"
     return Statement(sql + otherwise, tuple(values.values()))
+
+
+async def stands(store: Store, lead_id: LeadId) -> bool:
+    """Whether there is a lead of that id."""
+    return bool(await store.query(_BY_ID, (lead_id,)))
 
 
 async def lead_of_key(

@@ -17,7 +17,7 @@ from server.domain.delivery import Delivery, Outcome, Verdict
 from server.store import outbox
 from server.store.contract import Store, StoreError
 from server.store.outbox import Attempt, LeaseRequest
-from server.usecases.background import BackgroundWorker
+from server.usecases.background import BackgroundWorker, insist
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class OutboxWorker(BackgroundWorker):
             outcome=outcome,
             next_due_at=self._next_due(delivery, finished, outcome),
         )
-        await outbox.record_attempt(self._store, delivery, attempt)
+        await insist(lambda: outbox.record_attempt(self._store, delivery, attempt))
         self._observe(delivery, outcome)
         if outcome.verdict is not Verdict.DELIVERED:
             logger.warning(
