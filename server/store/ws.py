@@ -44,9 +44,10 @@ class SocketTransport:
     ) -> list[BatchResult | StoreError]:
         """See `Transport.run`."""
         connection = self._connection(writing=writing)
-        with connection.open_stream() as stream:
-            answers = [_batch(stream, batch) for batch in batches]
         try:
+            await self._greeted(connection)
+            with connection.open_stream() as stream:
+                answers = [_batch(stream, batch) for batch in batches]
             return [await self._answer(answer) for answer in answers]
         except (asyncio.CancelledError, UnavailableError):
             self._drop(connection)
@@ -67,6 +68,17 @@ class SocketTransport:
             connection = self._connections[writing] = HranaConn(session, self._url, self._token)
         return connection
 
+    async def _greeted(self, connection: HranaConn) -> None:
+        """Wait until the server took the token; what is sent before would hide its refusal."""
+        try:
+            await connection.wait_connected()
+            if connection.exception is None and connection._socket.closed:  # noqa: SLF001
+                # The package closes the socket first and keeps the refusal after that.
+                await asyncio.wait([connection._receive_task])  # noqa: SLF001
+                await connection.wait_connected()
+        except Exception as error:
+            raise self._failure(error) from error
+
     def _drop(self, connection: HranaConn) -> None:
         """End a connection in the background: on a dead one the goodbye is never answered."""
         for writing, ours in list(self._connections.items()):
@@ -77,31 +89,35 @@ class SocketTransport:
         task.add_done_callback(self._closing.discard)
 
     async def _answer(self, answer: asyncio.Future[Any]) -> BatchResult | StoreError:
+        """What the server said of a batch; raises UnavailableError for the connection's faults."""
         try:
             result: BatchResult = await asyncio.shield(answer)
-        except LibsqlError as error:
-            return self._told(error)
-        except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError) as error:
-            raise UnreachableError(f"{self._url} cannot be reached: {_reason(error)}") from error
-        except aiohttp.WSServerHandshakeError as error:
-            raise self._refusal(error) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise UnavailableError(f"the connection broke: {_reason(error)}") from error
+        except Exception as error:
+            failure = self._failure(error)
+            if isinstance(failure, UnavailableError):
+                raise failure from error
+            return failure
         return result
 
-    def _told(self, error: LibsqlError) -> StoreError:
-        """What the server said of a batch; raises where it is about the connection."""
-        if error.code in _CONNECTION_CODES:
-            raise UnavailableError(f"the connection broke: {_reason(error)}") from error
+    def _failure(self, error: Exception) -> StoreError:
+        """The contract's error for whatever the package lets out."""
+        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ServerTimeoutError):
+            return UnreachableError(f"{self._url} cannot be reached: {_reason(error)}")
+        if isinstance(error, aiohttp.WSServerHandshakeError):
+            return self._refusal(error.status)
+        if not isinstance(error, LibsqlError) or error.code in _CONNECTION_CODES:
+            return UnavailableError(f"the connection to {self._url} broke: {_reason(error)}")
         told = messages.error_of({"code": error.code, "message": error.explanation})
         if isinstance(told, AuthError):
-            raise AuthError(f"{self._url} does not take the token ({error.code})") from error
+            return AuthError(f"{self._url} does not take the token ({error.code})")
         return told
 
-    def _refusal(self, error: aiohttp.WSServerHandshakeError) -> StoreError:
-        if error.status in (401, 403):
-            return AuthError(f"{self._url} does not take the token (HTTP {error.status})")
-        return UnavailableError(f"{self._url} opens no WebSocket (HTTP {error.status})")
+    def _refusal(self, status: int) -> StoreError:
+        if status in (401, 403):
+            return AuthError(f"{self._url} does not take the token (HTTP {status})")
+        return UnavailableError(
+            f"{self._url} opens no WebSocket (HTTP {status}); is it a libSQL server?"
+        )
 
 
 _CONNECTION_CODES = frozenset(
