@@ -43,16 +43,19 @@ class _Job:
 
 
 class GroupCommit:
-    """Keeps one write in flight: several wedge sqld for good (facts/stores.md)."""
+    """Keeps one write in flight: several wedge sqld for good (facts/stores.md).
 
-    def __init__(self, commit: Commit, seconds: float) -> None:
+    `seconds` tells how long a write may take from now on, waiting included.
+    """
+
+    def __init__(self, commit: Commit, seconds: Callable[[], float]) -> None:
         self._commit = commit
         self._seconds = seconds
         self._waiting: deque[_Job] = deque()
         self._flushing: asyncio.Task[None] | None = None
 
     async def write(self, steps: Sequence[Step]) -> list[Result]:
-        """Commit the steps as one; each caller waits no longer than the time given, in all."""
+        """Commit the steps as one; raises StoreError, and then in time."""
         if len(self._waiting) >= QUEUE_LIMIT:
             raise BusyError("too many writes are waiting")
         loop = asyncio.get_running_loop()
@@ -60,11 +63,12 @@ class GroupCommit:
         self._waiting.append(job)
         if self._flushing is None:
             self._flushing = loop.create_task(self._flush())
+        seconds = self._seconds()
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(seconds):
                 return await job.future
         except TimeoutError:
-            raise self._overdue(job) from None
+            raise _overdue(job, seconds) from None
 
     async def close(self, seconds: float) -> None:
         """Finish what was accepted, as far as that goes in the time."""
@@ -75,11 +79,6 @@ class GroupCommit:
             self._flushing.cancel()
             await asyncio.wait([self._flushing])
         self._settle(self._waiting, [UnavailableError("the store is closing")] * len(self._waiting))
-
-    def _overdue(self, job: _Job) -> StoreError:
-        if job.begun:
-            return StalledError(f"no answer to a write within {self._seconds:g} s")
-        return BusyError(f"a write waited {self._seconds:g} s for those before it")
 
     async def _flush(self) -> None:
         group: list[_Job] = []
@@ -115,11 +114,12 @@ class GroupCommit:
 
     async def _tried(self, transactions: Sequence[Sequence[Step]]) -> list[Outcome]:
         failure: StoreError
+        seconds = self._seconds()
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(seconds):
                 return await self._commit(transactions)
         except TimeoutError:
-            failure = StalledError(f"no answer to a write within {self._seconds:g} s")
+            failure = StalledError(f"no answer to a write within {seconds:g} s")
         except StoreError as error:
             failure = error
         except Exception as error:  # noqa: BLE001  who waits must be answered, whatever came
@@ -134,3 +134,9 @@ class GroupCommit:
                 job.future.set_exception(outcome)
             else:
                 job.future.set_result(outcome)
+
+
+def _overdue(job: _Job, seconds: float) -> StoreError:
+    if job.begun:
+        return StalledError(f"no answer to a write within {seconds:g} s")
+    return BusyError(f"a write waited {seconds:g} s for those before it")

@@ -23,10 +23,11 @@ from server.store.group_commit import GroupCommit, Outcome
 from server.store.hrana import HttpTransport
 from server.store.hrana_messages import Batch, BatchResult, Step
 
-WRITE_SECONDS = 10.0
-READ_SECONDS = 10.0
+PATIENCE_SECONDS = 10.0
+"""How long one query or write may take in all."""
+
 IMPATIENT_SECONDS = 2.0
-"""For reads while the last one was not answered: a lead makes several, one after the other."""
+"""After a query that was not answered, until something is: a lead makes several, one by one."""
 
 READERS = 8
 """Reads under way at once; sqld takes 128 requests of all its clients together."""
@@ -58,18 +59,12 @@ class Transport(Protocol):
 class RemoteStore:
     """A database behind a transport; it belongs to the running event loop."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        *,
-        write_seconds: float = WRITE_SECONDS,
-        read_seconds: float = READ_SECONDS,
-    ) -> None:
+    def __init__(self, transport: Transport, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._transport = transport
-        self._writes = GroupCommit(self._commit, write_seconds)
+        self._writes = GroupCommit(self._commit, self._patience)
         self._readers = asyncio.Semaphore(READERS)
-        self._read_seconds = read_seconds
-        self._patience_seconds = read_seconds
+        self._patience_seconds = patience_seconds
+        self._impatient = False
         self._replication_index: int | None = None
         self._closing = False
 
@@ -77,16 +72,16 @@ class RemoteStore:
         """See `Store.query`."""
         self._refuse_when_closing()
         step = messages.encode(Statement(sql, args))
-        patience = self._patience_seconds
+        patience = self._patience()
         try:
             async with asyncio.timeout(patience), self._readers:
                 result = await self._read(step)
         except TimeoutError:
-            self._patience_seconds = min(patience, IMPATIENT_SECONDS)
+            self._impatient = True
             # A primary that was set back never reaches the index again, and its replicas wait.
             self._replication_index = None
             raise UnavailableError(f"no answer to a query within {patience:g} s") from None
-        self._patience_seconds = self._read_seconds
+        self._impatient = False
         return result.rows
 
     async def write(self, statements: Sequence[Statement]) -> list[Result]:
@@ -110,6 +105,10 @@ class RemoteStore:
         self._closing = True
         await self._writes.close(CLOSE_SECONDS)
         await self._transport.close()
+
+    def _patience(self) -> float:
+        longest = self._patience_seconds
+        return min(longest, IMPATIENT_SECONDS) if self._impatient else longest
 
     def _refuse_when_closing(self) -> None:
         if self._closing:

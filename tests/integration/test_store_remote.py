@@ -67,8 +67,7 @@ class Opener:
         """A store that waits no longer than a moment."""
         transport = SocketTransport if self.scheme == "ws" else HttpTransport
         url = f"{self.scheme}://127.0.0.1:{sqld.port}"
-        limits = {"write_seconds": SHORT_SECONDS, "read_seconds": SHORT_SECONDS}
-        self.opened.append(RemoteStore(transport(url, ""), **limits))
+        self.opened.append(RemoteStore(transport(url, ""), patience_seconds=SHORT_SECONDS))
         return self.opened[-1]
 
 
