@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from bench import checks, ingest, leads, scoring, scripts
+from bench import checks, ingest, leads, scoring, scripts, stores
 
 
 def main() -> None:
@@ -12,6 +12,7 @@ def main() -> None:
     seconds = int(os.environ.get("BENCH_SECONDS", "5"))
     beacons_per_second = ingest.run(seconds)
     leads.run(seconds, beacons_per_second)
+    stores.run(seconds)
     scoring.run()
     checks.run()
     scripts.run()
