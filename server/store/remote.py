@@ -152,13 +152,13 @@ class RemoteStore:
     def _outcome(self, answer: BatchResult | StoreError) -> Outcome:
         if isinstance(answer, StoreError):
             return answer
-        try:
-            results = messages.transaction_results(answer)
-        except StoreError as error:
-            return error
+        # Of a refused write too: who then reads the row it met must not ask a replica behind it.
         reached = messages.replication_index_of(answer)
         self._replication_index = max(self._replication_index or 0, reached)
-        return results
+        try:
+            return messages.transaction_results(answer)
+        except StoreError as error:
+            return error
 
 
 def connect(url: str, token: str) -> RemoteStore:
