@@ -88,8 +88,13 @@ class Store(Protocol):
         """
         ...
 
-    async def write(self, statements: Sequence[Statement]) -> list[Result]:
+    async def write(
+        self, statements: Sequence[Statement], *, patience_seconds: float | None = None
+    ) -> list[Result]:
         """Run the statements as one atomic batch; committed when it returns.
+
+        `patience_seconds` is for what takes longer than visitors may wait, a migration; a file
+        is waited for anyway.
 
         On disk as well, as far as the database is set to: a file always is, a server by
         `PRAGMA synchronous`. Values are None, int (64 bits), finite float, str and bytes.

@@ -100,8 +100,11 @@ class FileStore:
         self._refuse_when_closing()
         return await self._loop.run_in_executor(self._readers, self._read, sql, args)
 
-    async def write(self, statements: Sequence[Statement]) -> list[Result]:
-        """See `Store.write`."""
+    async def write(
+        self, statements: Sequence[Statement], *, patience_seconds: float | None = None
+    ) -> list[Result]:
+        """See `Store.write`; waits for the disk however long it takes."""
+        del patience_seconds
         self._refuse_when_closing()
         if self._waiting >= QUEUE_LIMIT:
             raise BusyError("too many writes are waiting")

@@ -30,6 +30,7 @@ Commit = Callable[[Sequence[Sequence[Step]]], Awaitable[list[Outcome]]]
 class _Job:
     steps: Sequence[Step]
     future: asyncio.Future[list[Result]]
+    seconds: float
     begun: bool = False
 
     @property
@@ -43,32 +44,27 @@ class _Job:
 
 
 class GroupCommit:
-    """Keeps one write in flight: several wedge sqld for good (facts/stores.md).
+    """Keeps one write in flight: several wedge sqld for good (facts/stores.md)."""
 
-    `seconds` tells how long a write may take from now on, waiting included.
-    """
-
-    def __init__(self, commit: Commit, seconds: Callable[[], float]) -> None:
+    def __init__(self, commit: Commit) -> None:
         self._commit = commit
-        self._seconds = seconds
         self._waiting: deque[_Job] = deque()
         self._flushing: asyncio.Task[None] | None = None
 
-    async def write(self, steps: Sequence[Step]) -> list[Result]:
-        """Commit the steps as one; raises StoreError, and then in time."""
+    async def write(self, steps: Sequence[Step], seconds: float) -> list[Result]:
+        """Commit the steps as one; raises StoreError, at the latest after `seconds` in all."""
         if len(self._waiting) >= QUEUE_LIMIT:
             raise BusyError("too many writes are waiting")
         loop = asyncio.get_running_loop()
-        job = _Job(steps, loop.create_future())
+        job = _Job(steps, loop.create_future(), seconds)
         self._waiting.append(job)
         if self._flushing is None:
             self._flushing = loop.create_task(self._flush())
-        seconds = self._seconds()
         try:
             async with asyncio.timeout(seconds):
                 return await job.future
         except TimeoutError:
-            raise _overdue(job, seconds) from None
+            raise _overdue(job) from None
 
     async def close(self, seconds: float) -> None:
         """Finish what was accepted, as far as that goes in the time."""
@@ -104,17 +100,17 @@ class GroupCommit:
 
     async def _outcomes(self, group: Sequence[_Job]) -> list[Outcome]:
         """Of one shared transaction; where one batch is at fault, of each alone."""
-        (shared,) = await self._tried([[step for job in group for step in job.steps]])
+        seconds = max(job.seconds for job in group)
+        (shared,) = await self._tried([[step for job in group for step in job.steps]], seconds)
         if not isinstance(shared, StoreError):
             results = iter(shared)
             return [[next(results) for _step in job.steps] for job in group]
         if len(group) == 1 or isinstance(shared, BusyError | UnavailableError):
             return [shared] * len(group)
-        return await self._tried([job.steps for job in group])
+        return await self._tried([job.steps for job in group], seconds)
 
-    async def _tried(self, transactions: Sequence[Sequence[Step]]) -> list[Outcome]:
+    async def _tried(self, transactions: Sequence[Sequence[Step]], seconds: float) -> list[Outcome]:
         failure: StoreError
-        seconds = self._seconds()
         try:
             async with asyncio.timeout(seconds):
                 return await self._commit(transactions)
@@ -136,7 +132,7 @@ class GroupCommit:
                 job.future.set_result(outcome)
 
 
-def _overdue(job: _Job, seconds: float) -> StoreError:
+def _overdue(job: _Job) -> StoreError:
     if job.begun:
-        return StalledError(f"no answer to a write within {seconds:g} s")
-    return BusyError(f"a write waited {seconds:g} s for those before it")
+        return StalledError(f"no answer to a write within {job.seconds:g} s")
+    return BusyError(f"a write waited {job.seconds:g} s for those before it")

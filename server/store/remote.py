@@ -62,7 +62,7 @@ class RemoteStore:
 
     def __init__(self, transport: Transport, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._transport = transport
-        self._writes = GroupCommit(self._commit, self._patience)
+        self._writes = GroupCommit(self._commit)
         self._readers = asyncio.Semaphore(READERS)
         self._patience_seconds = patience_seconds
         self._impatient = False
@@ -85,11 +85,14 @@ class RemoteStore:
         self._impatient = False
         return result.rows
 
-    async def write(self, statements: Sequence[Statement]) -> list[Result]:
+    async def write(
+        self, statements: Sequence[Statement], *, patience_seconds: float | None = None
+    ) -> list[Result]:
         """See `Store.write`."""
         self._refuse_when_closing()
         steps = [messages.encode(statement) for statement in statements]
-        return await self._writes.write(steps) if steps else []
+        seconds = self._patience() if patience_seconds is None else patience_seconds
+        return await self._writes.write(steps, seconds) if steps else []
 
     async def health(self) -> None:
         """See `Store.health`; within 10 s, and tells a store that only reads from a dead one."""

@@ -80,7 +80,10 @@ class FailingStore:
     async def query(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         return await self.real.query(sql, args)
 
-    async def write(self, statements: Sequence[Statement]) -> list[Result]:
+    async def write(
+        self, statements: Sequence[Statement], *, patience_seconds: float | None = None
+    ) -> list[Result]:
+        del patience_seconds
         if self.failing:
             raise UnavailableError("the disk is full")
         return await self.real.write(statements)

@@ -193,6 +193,20 @@ async def test_store_when_the_server_is_frozen_answers_in_time_and_recovers(
     assert {"name": "after"} in await store.query("SELECT name FROM items")
 
 
+async def test_write_that_is_known_to_take_long_is_waited_for(
+    own_sqld: Sqld, opener: Opener
+) -> None:
+    store = opener.impatient(own_sqld)
+    began = time.monotonic()
+    counting = Statement(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 6000000)"
+        " SELECT COUNT(*) AS counted FROM n"
+    )
+    (result,) = await store.write([counting], patience_seconds=60)
+    assert time.monotonic() - began > SHORT_SECONDS
+    assert result.rows == [{"counted": 6_000_000}]
+
+
 @pytest.mark.parametrize("answer", ["webhook receiver", "nobody"])
 async def test_store_when_the_address_is_no_database_says_so_in_one_line(
     opener: Opener, answer: str
