@@ -12,19 +12,20 @@ from server.store.contract import AuthError, BusyError, StoreError, UnavailableE
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
-INSIST_SECONDS = 40.0
-"""How long a result is kept for a store that cannot take it; below every lease."""
+INSIST_SECONDS = 30.0
+"""How long a result is kept for a store that cannot take it. With the longest request (15 s) and
+a write that is not answered (10 s) it stays below every lease."""
 
 AGAIN_SECONDS = 1.0
 
 
-async def insist(write: Callable[[], Awaitable[None]]) -> None:
+async def insist(write: Callable[[], Awaitable[None]], seconds: float = INSIST_SECONDS) -> None:
     """Repeat a write that may be repeated until it stands: what it tells of cannot be undone.
 
     Raises the last StoreError when the time is over, and at once what no repeat can mend.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + INSIST_SECONDS
+    deadline = loop.time() + seconds
     while True:
         try:
             return await write()

@@ -109,7 +109,7 @@ class Outbox:
         """A worker as a server of its own would have it."""
         used = destinations or (MakeWebhook(self.egress, self.targets.get),)
         named: Mapping[str, Destination] = {one.name: one for one in used}
-        clocks = Clocks(self.clock, lambda: self.chance)
+        clocks = Clocks(self.clock, lambda: self.chance, insist_seconds=0)
         return OutboxWorker(store or self.store, named, clocks)
 
     async def put(
