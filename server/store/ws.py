@@ -52,6 +52,9 @@ class SocketTransport:
         except (asyncio.CancelledError, UnavailableError):
             self._drop(connection)
             raise
+        except LibsqlError as error:
+            self._drop(connection)
+            raise self._failure(error) from error
 
     async def close(self) -> None:
         """See `Transport.close`."""
