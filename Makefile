@@ -36,6 +36,7 @@ bench: .set-up/test
 	$(BIN)/python -m bench
 
 # Pin what pyproject.toml names. Needs uv; only who changes a dependency runs it.
+# requirements-nodeps.lock is kept by hand.
 lock:
 	echo setuptools > .set-up/build.in
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
@@ -46,11 +47,11 @@ lock:
 clean:
 	rm -rf .venv node_modules .set-up
 
-.set-up/serve: requirements.lock pyproject.toml
+.set-up/serve: requirements.lock requirements-nodeps.lock pyproject.toml
 	@sh scripts/venv.sh $(PYTHON) requirements.lock
 	@mkdir -p .set-up && touch $@
 
-.set-up/test: requirements-test.lock pyproject.toml package-lock.json
+.set-up/test: requirements-test.lock requirements-nodeps.lock pyproject.toml package-lock.json
 	@sh scripts/venv.sh $(PYTHON) requirements-test.lock
 	npm ci --silent
 	@sh scripts/need.sh chromium chromium chromium-browser google-chrome

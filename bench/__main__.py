@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from bench import checks, dashboard, ingest, leads, overview, scoring, scripts
+from bench import checks, dashboard, ingest, leads, overview, scoring, scripts, stores
 
 
 def main() -> None:
@@ -16,6 +16,7 @@ def main() -> None:
     seconds = int(os.environ.get("BENCH_SECONDS", "5"))
     beacons_per_second = ingest.run(seconds)
     leads.run(seconds, beacons_per_second)
+    stores.run(seconds)
     scoring.run()
     checks.run()
     overview.run()

@@ -11,5 +11,7 @@ if [ ! -x .venv/bin/pip ]; then
   }
 fi
 .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement "$lock"
+.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+  --requirement requirements-nodeps.lock
 .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-index \
   --no-build-isolation --editable .

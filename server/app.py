@@ -31,6 +31,7 @@ from server.domain.visitor import NetworkKind
 from server.form_ai.chain import Chain
 from server.geo import AddressBook
 from server.store import directory as directory_store
+from server.store import remote
 from server.store import scripts as script_store
 from server.store.contract import Store, StoreError
 from server.store.file import FileStore
@@ -52,6 +53,7 @@ from server.usecases.sign_in import SignIn
 from server.usecases.site_directory import REFRESH_SECONDS, SiteDirectory
 from server.usecases.watch_leads import LeadWatch
 from server.usecases.watch_site import SiteWatches
+from server.usecases.watch_store import StoreWatch
 from server.web import builds, lead, lead_patch, leads, pages, problems, snippets
 from server.web import demo as demo_site
 from server.web.access import Access, Declared
@@ -68,7 +70,7 @@ from server.web.lead_intake import LeadIntake
 from server.web.lead_patch import LeadPatchEndpoint
 from server.web.leads import LeadsEndpoint
 from server.web.leadscoring import LeadScoringEndpoints, ScoringParts
-from server.web.metrics import Metrics
+from server.web.metrics import Metrics, StoreMetrics
 from server.web.operations import Operations
 from server.web.peers import PeerReader
 from server.web.rate_limits import Policy, RateLimiter
@@ -89,7 +91,9 @@ MIN_DRAIN_SECONDS = 1.0
 
 def open_store(config: Config) -> Store:
     """The store that DATABASE_URL names; needs the running event loop. Raises StoreError."""
-    return FileStore.open(config.database_path)
+    if config.database_is_file:
+        return FileStore.open(config.database_path)
+    return remote.connect(config.database_url, config.libsql_auth_token)
 
 
 async def prepare_store(store: Store) -> list[str]:
@@ -163,6 +167,7 @@ class Propgauge:
         self.directory = SiteDirectory(
             store, vault, first_client(config), origin_of(config.public_url)
         )
+        self.store_watch = self._watch()
         self.recorder = BeaconRecorder(store)
         self.egress = EgressWithDemo(
             allow_private=config.allow_private_targets, demo_url=demo_webhook(config)
@@ -221,6 +226,12 @@ class Propgauge:
         """When, by the loop's clock, `stop` should be through with deliveries."""
         self._refreshing: asyncio.Task[None] | None = None
 
+    def _watch(self) -> StoreWatch | None:
+        """Of a server of its own; a file is asked whenever somebody wants to know."""
+        if self.config.database_is_file:
+            return None
+        return StoreWatch(self.store, StoreMetrics(self.metrics.registry).observe)
+
     def _destinations(self) -> dict[str, Destination]:
         return {
             make_webhook.NAME: MakeWebhook(self.egress, self._webhook_target),
@@ -263,6 +274,8 @@ class Propgauge:
     async def start(self) -> None:
         """Begin background work."""
         _warm_up()
+        if self.store_watch is not None:
+            self.store_watch.start()
         self.worker.start()
         self.jobs.start()
         self.rollups.start()
@@ -281,6 +294,8 @@ class Propgauge:
             self.rollups.stop(),
             self.purging.stop(),
         )
+        if self.store_watch is not None:
+            await self.store_watch.stop()
         await self.chain.close()
         await self.egress.close()
         await self.store.close()
@@ -325,7 +340,7 @@ class Propgauge:
         )
 
     def _routes(self) -> list[BaseRoute]:
-        operations = Operations(self.store, self.metrics, clock.now)
+        operations = Operations(self.store, self.metrics, clock.now, self.store_watch)
         files = Scripts(self.store, self.builds, self.site_watches)
         routes: list[BaseRoute] = [
             Declared(lead.PATH, self.lead.post, Access.PUBLIC, ["POST"]),

@@ -32,7 +32,9 @@ def serve() -> None:
 
     try:
         start(load_config())
-    except (ConfigError, ListenError, StoreError) as error:
+    except StoreError as error:
+        raise click.ClickException(error.advice) from None
+    except (ConfigError, ListenError) as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -53,7 +55,7 @@ def migrate() -> None:
     try:
         applied = asyncio.run(apply())
     except StoreError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(error.advice) from None
     click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
 
 

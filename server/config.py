@@ -99,6 +99,8 @@ class Config:
     port: int
     data_dir: Path
     database_url: str
+    libsql_auth_token: str
+    allow_plain_database: bool
     public_url: str
     tracker_path: str
     form_path: str
@@ -132,6 +134,11 @@ class Config:
         return f"Config(host={self.host!r}, port={self.port}, data_dir={str(self.data_dir)!r})"
 
     @property
+    def database_is_file(self) -> bool:
+        """Whether DATABASE_URL names a file, not a server."""
+        return self.database_url.startswith("file:")
+
+    @property
     def database_path(self) -> Path:
         """The file that DATABASE_URL names."""
         return Path(self.database_url.removeprefix("file:"))
@@ -145,6 +152,7 @@ class Config:
     def secret_values(self) -> tuple[str, ...]:
         """Texts that must never be logged."""
         values = (
+            self.libsql_auth_token,
             self.make_webhook_url,
             self.make_webhook_secret,
             self.secret_key,
@@ -222,8 +230,32 @@ def _alias(value: str) -> str:
 
 
 def _database_url(value: str) -> str:
-    if value and (not value.startswith("file:") or not value.strip("/").removeprefix("file:")):
-        raise ValueError("is not a file: address with a path")
+    """The address as the drivers take it: `libsql:` is HTTPS by another name."""
+    if not value:
+        return value
+    if value.startswith("file:"):
+        if not value.strip("/").removeprefix("file:"):
+            raise ValueError("is not a file: address with a path")
+        return value
+    if not _is_database_server(value):
+        schemes = "file:, libsql://, https://, wss://, http:// or ws://"
+        raise ValueError(f"is no address of {schemes}, with a host and without user and query")
+    return re.sub("^libsql:", "https:", value).rstrip("/")
+
+
+def _is_database_server(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        return False
+    known = parts.scheme in ("libsql", "https", "http", "wss", "ws")
+    return known and bool(parts.hostname) and not (parts.query or parts.fragment or parts.username)
+
+
+def _token(value: str) -> str:
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("holds characters that no token has")
     return value
 
 
@@ -297,6 +329,19 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         _database_url,
         "The database; `file:<DATA_DIR>/propgauge.db` when unset.",
+    ),
+    Setting(
+        "LIBSQL_AUTH_TOKEN",
+        "",
+        _token,
+        "Token of the libSQL server that DATABASE_URL names.",
+        secret=True,
+    ),
+    Setting(
+        "ALLOW_PLAIN_DATABASE",
+        "off",
+        _switch,
+        "`on` lets `http://` and `ws://` databases stand on other machines, unencrypted.",
     ),
     Setting(
         "PUBLIC_URL",
@@ -465,6 +510,7 @@ def load(root: Path, environ: Mapping[str, str]) -> Config:
     _refuse_equal_aliases(values)
     data_dir = values["data_dir"] = _resolve(root, values["data_dir"])
     values["database_url"] = _database(root, data_dir, values["database_url"])
+    _refuse_plain_database(values)
     for name in ("country_db", "network_db"):
         values[name] = _mmdb(root, name.upper(), values[name])
     for name in ("vpn_ranges", "hosting_ranges"):
@@ -541,8 +587,27 @@ def _resolve(root: Path, path: Path) -> Path:
 def _database(root: Path, data_dir: Path, url: str) -> str:
     if not url:
         return f"file:{data_dir / 'propgauge.db'}"
+    if not url.startswith("file:"):
+        return url
     path = url.removeprefix("file:").removeprefix("//")
     return f"file:{_resolve(root, Path(path))}"
+
+
+def _refuse_plain_database(values: Mapping[str, Any]) -> None:
+    url = values["database_url"]
+    plain = url.startswith(("http:", "ws:")) and not _is_loopback(urlsplit(url).hostname or "")
+    if plain and not values["allow_plain_database"]:
+        raise ConfigError(
+            f"DATABASE_URL: {url!r} cannot be used: data and token would travel unencrypted;"
+            " use https:// or wss://, or set ALLOW_PLAIN_DATABASE=on within a private network"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _mmdb(root: Path, name: str, path: Path | None) -> Path | None:

@@ -11,6 +11,7 @@ from server.app import prepare_store
 from server.store.file import FileStore
 from tests.receiver import Receiver
 from tests.running import RunningServer
+from tests.sqld import Keys, Sqld
 
 
 @pytest.fixture
@@ -34,4 +35,21 @@ def server(tmp_path: Path, receiver: Receiver) -> Iterator[RunningServer]:
     """A server of its own, whose leads go to `receiver`."""
     settings = {"MAKE_WEBHOOK_URL": receiver.url, "ALLOW_PRIVATE_TARGETS": "on"}
     with RunningServer(tmp_path / "data", settings) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def sqld(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sqld]:
+    """A libSQL server for all who clear it before they begin."""
+    with Sqld(tmp_path_factory.mktemp("sqld") / "data") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def locked_sqld(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sqld]:
+    """As `sqld`, and it asks for tokens; `token` is in force."""
+    folder = tmp_path_factory.mktemp("locked-sqld")
+    keys = Keys.make(folder)
+    with Sqld(folder / "data", key_file=keys.public_file) as started:
+        started.token = keys.token()
         yield started

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -26,20 +27,30 @@ class Received:
 
 @dataclass
 class Receiver:
-    """A real HTTP server on 127.0.0.1; `status` and `answer_headers` may be set at any time."""
+    """A real HTTP server on 127.0.0.1; `status` and `answer_headers` may be set at any time.
+
+    While `gate` is cleared, requests are kept and wait for their answers.
+    """
 
     status: int = 200
     answer_headers: dict[str, str] = field(default_factory=dict)
     requests: list[Received] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
         receiver = self
+        self.gate.set()
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.requests.append(Received(headers, raw))
+                receiver.gate.wait()
+                with suppress(ConnectionError):
+                    self.answer()
+
+            def answer(self) -> None:
                 self.send_response(receiver.status)
                 for name, value in receiver.answer_headers.items():
                     self.send_header(name, value)
@@ -62,6 +73,7 @@ class Receiver:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.gate.set()
         self._httpd.shutdown()
         self._thread.join()
         self._httpd.server_close()

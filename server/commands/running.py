@@ -46,5 +46,7 @@ def run(work: Callable[[Config, Store], Awaitable[Answer]], *, refusal: str = "r
         return asyncio.run(session())
     except ConstraintError:
         raise click.ClickException(refusal) from None
-    except (ConfigError, StoreError) as error:
+    except StoreError as error:
+        raise click.ClickException(error.advice) from None
+    except ConfigError as error:
         raise click.ClickException(str(error)) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 Row = Mapping[str, Any]
 
@@ -26,7 +26,17 @@ class Result:
 
 
 class StoreError(Exception):
-    """A store refused or failed; the message is safe to log."""
+    """A store refused or failed; the message is safe to log.
+
+    `cure` tells operators what mends it, "" where nothing of theirs does.
+    """
+
+    cure: ClassVar[str] = ""
+
+    @property
+    def advice(self) -> str:
+        """The message and what mends it, for people."""
+        return f"{self}; {self.cure}" if self.cure else str(self)
 
 
 class ConstraintError(StoreError):
@@ -38,10 +48,29 @@ class BusyError(StoreError):
 
 
 class UnavailableError(StoreError):
-    """The store cannot write now (disk full, I/O error, closing).
+    """The store cannot write now (disk full, I/O error, closing), or its answer did not come.
 
-    The write may stand or not: repeat it only with the same ids.
+    The write may stand or not: repeat it only with the same ids. Drivers repeat none by
+    themselves, for only who made a batch knows what a second one does.
     """
+
+
+class UnreachableError(UnavailableError):
+    """Nothing answers at the address of the store."""
+
+    cure = "start sqld, or mend DATABASE_URL"
+
+
+class StalledError(UnavailableError):
+    """The store is there and commits nothing; sqld does so for good once it has wedged."""
+
+    cure = "restart sqld, on a replica its primary"
+
+
+class AuthError(UnavailableError):
+    """The store does not take our token; nothing was written."""
+
+    cure = "set LIBSQL_AUTH_TOKEN to a token in force"
 
 
 class TooBigError(StoreError):
@@ -52,11 +81,23 @@ class Store(Protocol):
     """A database that speaks D1's contract."""
 
     async def query(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
-        """Run one SELECT; it sees every write that has returned, and never waits for a writer."""
+        """Run one SELECT; it sees every write that has returned, and never waits for a writer.
+
+        Raises UnavailableError, and TooBigError for more rows than a remote store sends at once
+        (10 MB on sqld).
+        """
         ...
 
-    async def write(self, statements: Sequence[Statement]) -> list[Result]:
-        """Run the statements as one atomic batch; committed and on disk when it returns.
+    async def write(
+        self, statements: Sequence[Statement], *, patience_seconds: float | None = None
+    ) -> list[Result]:
+        """Run the statements as one atomic batch; committed when it returns.
+
+        `patience_seconds` is for what takes longer than visitors may wait, a migration; a file
+        is waited for anyway.
+
+        On disk as well, as far as the database is set to: a file always is, a server by
+        `PRAGMA synchronous`. Values are None, int (64 bits), finite float, str and bytes.
 
         Raises ConstraintError, BusyError, UnavailableError or TooBigError; then none of the
         batch stands (but see UnavailableError).

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import queue
 import threading
@@ -102,8 +103,11 @@ class FileStore:
         self._refuse_when_closing()
         return await self._loop.run_in_executor(self._readers, self._read, sql, args)
 
-    async def write(self, statements: Sequence[Statement]) -> list[Result]:
-        """See `Store.write`."""
+    async def write(
+        self, statements: Sequence[Statement], *, patience_seconds: float | None = None
+    ) -> list[Result]:
+        """See `Store.write`; waits for the disk however long it takes."""
+        del patience_seconds
         self._refuse_when_closing()
         if self._waiting >= QUEUE_LIMIT:
             raise BusyError("too many writes are waiting")
@@ -295,6 +299,8 @@ def _run(db: apsw.Connection, statement: Statement) -> Result:
 
 
 def _rows(db: apsw.Connection, statement: Statement) -> list[Row]:
+    if not all(map(_can_be_kept, statement.args)):
+        raise StoreError("a number that is not finite cannot be kept")
     names: list[str] = []
     rows: list[Row] = []
     cursor = db.execute(statement.sql, tuple(statement.args))
@@ -303,6 +309,11 @@ def _rows(db: apsw.Connection, statement: Statement) -> list[Row]:
             names = [column[0] for column in cursor.get_description()]
         rows.append(dict(zip(names, values, strict=True)))
     return rows
+
+
+def _can_be_kept(value: Any) -> bool:
+    """SQLite would make NULL of what is not a number, and a server takes no infinity."""
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 _ERRORS: tuple[tuple[type[apsw.Error], type[StoreError]], ...] = (
@@ -320,6 +331,8 @@ _ERRORS: tuple[tuple[type[apsw.Error], type[StoreError]], ...] = (
 
 
 def _store_error(error: Exception) -> StoreError:
+    if isinstance(error, StoreError):
+        return error
     for kind, ours in _ERRORS:
         if isinstance(error, kind):
             return ours(str(error))

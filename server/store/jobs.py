@@ -25,7 +25,7 @@ RETURNING id, kind, subject, attempts"""
 _HELD = """
 INSERT INTO jobs (kind, subject, due_at, created_at)
 SELECT NULL, NULL, NULL, NULL
-WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE id = ? AND lease_owner = ?)"""
+WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE id = ? AND (lease_owner = ? OR state = 'done'))"""
 
 _FINISH = """
 UPDATE jobs SET state = 'done', lease_owner = NULL, leased_until = NULL, last_error = NULL
@@ -74,7 +74,8 @@ async def lease(store: Store, owner: str, now: datetime, until: datetime, limit:
 def held_statement(job: Job) -> Statement:
     """Break the batch (ConstraintError) when the job is gone or another server's.
 
-    First in the batch that holds what a job made: an erased person must not come back.
+    First in the batch that holds what a job made: an erased person must not come back. A job
+    that is done stands: the batch may be repeated when its commit was not heard of.
     """
     return Statement(_HELD, (job.job_id, job.owner))
 

@@ -85,6 +85,8 @@ _FREE_OLD_KEY = """
 UPDATE Leads SET IdempotencyKey = NULL
 WHERE ClientId = ? AND IdempotencyKey = ? AND CreatedAt < ?"""
 
+_BY_ID = "SELECT 1 FROM Leads WHERE PublicId = ?"
+
 _BY_IDEMPOTENCY_KEY = """
 SELECT PublicId, IdempotencyHash, EngagementScore, EngagementLabel, RecommendedAction, MatchKind,
   SuspicionScore, SuspicionLabel, SuspicionSignals
@@ -221,6 +223,11 @@ def _insert(lead: Lead, otherwise: str = "") -> Statement:
         args.append(values["UtmCampaign"])
     sql = f"INSERT INTO Leads ({', '.join(columns)}) VALUES ({', '.join(columns.values())})"
     return Statement(sql + otherwise, tuple(args))
+
+
+async def stands(store: Store, lead_id: LeadId) -> bool:
+    """Whether there is a lead of that id."""
+    return bool(await store.query(_BY_ID, (lead_id,)))
 
 
 async def lead_of_key(

@@ -28,6 +28,9 @@ CREATE TABLE IF NOT EXISTS d1_migrations (
 _APPLIED = "SELECT name FROM d1_migrations ORDER BY id"
 _RECORD = "INSERT INTO d1_migrations (name) VALUES (?)"
 
+PATIENCE_SECONDS = 600.0
+"""For one file: an index over millions of rows takes minutes."""
+
 _NAME = re.compile(r"^(\d+)_\w+\.sql$")
 
 _NOTHING_TO_RUN = re.compile(r"(?>\s+|;|--[^\n]*|/\*.*?\*/)*", re.DOTALL)
@@ -59,7 +62,7 @@ async def migrate(store: Store, folder: Path) -> list[str]:
 async def _apply(store: Store, path: Path, files: list[Path]) -> bool:
     """Apply one file; False when another server did meanwhile."""
     try:
-        await store.write(_batch(path))
+        await store.write(_batch(path), patience_seconds=PATIENCE_SECONDS)
     except (BusyError, UnavailableError):
         raise
     except StoreError as error:

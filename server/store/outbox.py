@@ -42,11 +42,20 @@ UPDATE deliveries SET lease_owner = ?, leased_until = ?
 WHERE delivery_id = ? AND state = 'pending' AND (leased_until IS NULL OR leased_until <= ?)
 RETURNING delivery_id, client_id, destination, lead_id, payload, attempts, event_name, email"""
 
-_LOG_EVENT = """
+# True before the batch of an attempt has ended its lease, and for an attempt that lost it; not for
+# one that stands already, whose batch is repeated.
+_UNDER_LEASE = (
+    "EXISTS (SELECT 1 FROM deliveries WHERE delivery_id = {id} AND lease_owner = {owner})"
+)
+
+_LOG_EVENT = f"""
 INSERT INTO facebook_capi_event_log
   (client_id, delivery_id, event_id, event_name, email, request_body, response_status,
    response_body, fbtrace_id, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+WHERE {_UNDER_LEASE.format(id="?2", owner="?11")} OR NOT EXISTS (
+  SELECT 1 FROM facebook_capi_event_log
+  WHERE delivery_id = ?2 AND event_id = ?3 AND created_at = ?10)"""
 
 _AMEND = """
 UPDATE deliveries SET payload = json_patch(payload, ?), due_at = ?
@@ -88,10 +97,12 @@ WHERE delivery_id IN (
   ORDER BY due_at LIMIT ?7)
 RETURNING delivery_id, client_id, destination, lead_id, payload, attempts, event_name, email"""
 
-_INSERT_ATTEMPT = """
+_INSERT_ATTEMPT = f"""
 INSERT INTO delivery_attempts
   (delivery_id, started_at, duration_ms, verdict, status, error, response)
-VALUES (?, ?, ?, ?, ?, ?, ?)"""
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+WHERE {_UNDER_LEASE.format(id="?1", owner="?8")} OR NOT EXISTS (
+  SELECT 1 FROM delivery_attempts WHERE delivery_id = ?1 AND started_at = ?2)"""
 
 _FINISH = """
 UPDATE deliveries SET state = ?, attempts = attempts + 1, due_at = ?, lease_owner = NULL,
@@ -237,7 +248,10 @@ class Attempt:
 
 
 async def record_attempt(store: Store, delivery: Delivery, attempt: Attempt) -> None:
-    """Keep the attempt and move the delivery on, in one batch; pauses its destination if told."""
+    """Keep the attempt and move the delivery on, in one batch; pauses its destination if told.
+
+    May be repeated: an attempt is known by its delivery and its beginning.
+    """
     outcome = attempt.outcome
     finished = to_text(attempt.finished_at)
     duration_ms = round((attempt.finished_at - attempt.started_at).total_seconds() * 1000)
@@ -254,8 +268,10 @@ async def record_attempt(store: Store, delivery: Delivery, attempt: Attempt) -> 
                 outcome.status,
                 outcome.error or None,
                 outcome.response or None,
+                attempt.owner,
             ),
         ),
+        *_event_log(delivery, attempt),
         Statement(
             _FINISH,
             (
@@ -269,7 +285,6 @@ async def record_attempt(store: Store, delivery: Delivery, attempt: Attempt) -> 
             ),
         ),
     ]
-    batch += _event_log(delivery, outcome, finished)
     if outcome.verdict is Verdict.DELIVERED and delivery.event_name and delivery.email:
         batch.append(
             scoring_results.accepted_statement(
@@ -282,7 +297,8 @@ async def record_attempt(store: Store, delivery: Delivery, attempt: Attempt) -> 
     await store.write(batch)
 
 
-def _event_log(delivery: Delivery, outcome: Outcome, moment: str) -> list[Statement]:
+def _event_log(delivery: Delivery, attempt: Attempt) -> list[Statement]:
+    moment = to_text(attempt.finished_at)
     return [
         Statement(
             _LOG_EVENT,
@@ -297,9 +313,10 @@ def _event_log(delivery: Delivery, outcome: Outcome, moment: str) -> list[Statem
                 entry.response_body or None,
                 entry.trace_id or None,
                 moment,
+                attempt.owner,
             ),
         )
-        for entry in outcome.log
+        for entry in attempt.outcome.log
     ]
 
 

@@ -5,13 +5,37 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 
-from server.store.contract import StoreError
+from server.store.contract import AuthError, BusyError, StoreError, UnavailableError
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
+INSIST_SECONDS = 30.0
+"""How long a result is kept for a store that cannot take it. With the longest request (15 s) and
+a write that is not answered (10 s) it stays below every lease."""
+
+AGAIN_SECONDS = 1.0
+
+
+async def insist(write: Callable[[], Awaitable[None]], seconds: float = INSIST_SECONDS) -> None:
+    """Repeat a write that may be repeated until it stands: what it tells of cannot be undone.
+
+    Raises the last StoreError when the time is over, and at once what no repeat can mend.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while True:
+        try:
+            return await write()
+        except AuthError:
+            raise
+        except (BusyError, UnavailableError) as error:
+            if loop.time() + AGAIN_SECONDS > deadline:
+                raise
+            logger.warning("a result waits for the store: %s", error)
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 class BackgroundWorker(ABC):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -22,8 +23,10 @@ from server.domain.lead import Channel, Lead, LeadDraft, Submission
 from server.domain.visitor import Arrival, BeaconType, Peer
 from server.store import leads, outbox, visitors
 from server.store.contract import (
+    AuthError,
     BusyError,
     ConstraintError,
+    StalledError,
     Statement,
     Store,
     StoreError,
@@ -36,6 +39,8 @@ from server.usecases.assess_lead import LeadContext, assess
 logger = logging.getLogger(__name__)
 
 MAX_IDEMPOTENCY_KEY_CHARS = 255
+AGAIN_SECONDS = 1.0
+"""Before a broken write is repeated: a database that restarts is back by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class LeadCapture:
         lead, state = await self._judge(request)
         tracked = visitors.beacon_batch([state]) if state else []
         try:
-            await self._write(tracked, [*leads.lead_batch(lead), _delivery(lead, request.client)])
+            await self._commit(lead, tracked, _delivery(lead, request.client))
         except ConstraintError:
             if lead.idempotency_key is None:
                 raise
@@ -100,6 +105,24 @@ class LeadCapture:
         """Validate and score as `capture` does, and store nothing."""
         lead, _state = await self._judge(request)
         return LeadAnswer(_as_stored(lead), lead.draft)
+
+    async def _commit(self, lead: Lead, tracked: list[Statement], delivery: Statement) -> None:
+        """Write the lead; once more where the connection broke and nobody knows what stands.
+
+        Under the same ids it cannot be doubled, and who sends it again would double it.
+        """
+        batch = [*leads.lead_batch(lead), delivery]
+        try:
+            await self._write(tracked, batch)
+        except (StalledError, AuthError):
+            raise
+        except UnavailableError:
+            await asyncio.sleep(AGAIN_SECONDS)
+            try:
+                await self._write(tracked, batch)
+            except ConstraintError:
+                if not await leads.stands(self._store, lead.lead_id):
+                    raise
 
     async def _write(self, tracked: list[Statement], batch: list[Statement]) -> None:
         """Commit the lead with its page state; alone where only that state is at fault (spec)."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from server.config import Config
 from server.domain.clock import now
 from server.form_ai.catalogue import retirement_notice
-from server.store import directory, outbox
+from server.store import directory, durability, outbox
 from server.store.contract import Store, StoreError
 from server.store.vault import Vault
 
@@ -39,10 +39,14 @@ async def check_setup(config: Config, store: Store) -> list[Finding]:
 async def _check_store(config: Config, store: Store) -> list[Finding]:
     try:
         await store.health()
+        mode = await durability.synchronous(store)
         entries = await directory.load(store, Vault(config.secret_key))
     except StoreError as error:
-        return [Finding("FAIL", "store", str(error))]
-    findings = [Finding("ok", "store", f"{config.database_url} takes writes")]
+        return [Finding("FAIL", "store", error.advice)]
+    findings = [
+        Finding("ok", "store", f"{_driver(config)} {config.database_url} takes writes"),
+        _durability(mode),
+    ]
     for site in entries.sites:
         if site.allowed_origins:
             text = "allows " + ", ".join(sorted(site.allowed_origins))
@@ -55,6 +59,19 @@ async def _check_store(config: Config, store: Store) -> list[Finding]:
             text = "no Make.com webhook: its leads are kept and wait for one"
             findings.append(Finding("off", f"client {client.client_id}", text))
     return findings
+
+
+def _driver(config: Config) -> str:
+    if config.database_is_file:
+        return "SQLite"
+    return "libSQL by WebSocket" if config.database_url.startswith("ws") else "libSQL by HTTP"
+
+
+def _durability(mode: str) -> Finding:
+    if durability.survives_power_cuts(mode):
+        return Finding("ok", "PRAGMA synchronous", f"{mode}: commits survive a power cut")
+    text = f"{mode}: a power cut of the database's machine may lose the last commits"
+    return Finding("off", "PRAGMA synchronous", text)
 
 
 def _check_settings(config: Config) -> Iterator[Finding]:
@@ -78,6 +95,9 @@ def _check_settings(config: Config) -> Iterator[Finding]:
         ("HOSTING_RANGES", config.hosting_ranges),
     ):
         yield Finding("ok", name, str(path)) if path else Finding("off", name, "not set")
+    if not config.database_is_file:
+        text = "every server on this database needs the same one"
+        yield Finding("ok", "SECRET_KEY", text)
     if config.trusted_proxies:
         yield Finding("ok", "TRUSTED_PROXIES", ", ".join(map(str, config.trusted_proxies)))
     else:

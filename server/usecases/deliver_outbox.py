@@ -17,7 +17,7 @@ from server.domain.delivery import Delivery, Outcome, Verdict
 from server.store import outbox
 from server.store.contract import Store, StoreError
 from server.store.outbox import Attempt, LeaseRequest
-from server.usecases.background import BackgroundWorker
+from server.usecases.background import INSIST_SECONDS, BackgroundWorker, insist
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,8 @@ class Clocks:
 
     now: Callable[[], datetime]
     chance: Callable[[], float] = random.random
+    insist_seconds: float = INSIST_SECONDS
+    """How long an attempt that was made is kept for a store that cannot take it."""
 
 
 class OutboxWorker(BackgroundWorker):
@@ -123,7 +125,10 @@ class OutboxWorker(BackgroundWorker):
             outcome=outcome,
             next_due_at=self._next_due(delivery, finished, outcome),
         )
-        await outbox.record_attempt(self._store, delivery, attempt)
+        await insist(
+            lambda: outbox.record_attempt(self._store, delivery, attempt),
+            self._clocks.insist_seconds,
+        )
         self._observe(delivery, outcome)
         if outcome.verdict is not Verdict.DELIVERED:
             logger.warning(

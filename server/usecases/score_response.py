@@ -23,6 +23,7 @@ from server.store.contract import Statement, Store
 from server.store.form_responses import ResponseScores, StoredResponse
 from server.store.jobs import Job
 from server.store.scoring_results import ScoringResult
+from server.usecases.background import insist
 from server.usecases.receive_response import forward_id_of
 from server.usecases.report_conversion import conversion_of, once_statement
 from server.usecases.run_jobs import JobError
@@ -67,8 +68,13 @@ class ResponseScoring:
         draft = parse(client, stored.channel, stored.raw)
         scored = await self._scores(client, draft, stored)
         statements = await self._consequences(client, draft, stored, scored)
-        await self._store.write([jobs.held_statement(job), *statements, jobs.finish_statement(job)])
+        batch = [jobs.held_statement(job), *statements, jobs.finish_statement(job)]
+        await insist(lambda: self._save(batch))
         self._on_stored()
+
+    async def _save(self, batch: list[Statement]) -> None:
+        """Each statement of it says the same again when it is repeated."""
+        await self._store.write(batch)
 
     async def score(self, client: Client, draft: ResponseDraft) -> ResponseScores:
         """Ask the client's models, or take what the same input was given before.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import collections
+import math
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from server.domain.ids import ClientId
+from server.store.contract import StoreError
 
 
 class Metrics:
@@ -68,3 +70,33 @@ class Metrics:
             "Destinations that stand paused.",
             registry=self.registry,
         )
+
+    def forget_backlog(self) -> None:
+        """What waits is not known."""
+        for gauge in (self.outbox_pending, self.outbox_oldest_seconds, self.destinations_paused):
+            gauge.set(math.nan)
+
+
+class StoreMetrics:
+    """What is known of a watched store; beside the counters of a server that has one."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._ready = Gauge(
+            "propgauge_store_ready",
+            "1 while the store commits writes, by the last probe.",
+            registry=registry,
+        )
+        self._fault = Gauge(
+            "propgauge_store_fault",
+            "1 for the fault that the store has, with what mends it.",
+            ["fault", "cure"],
+            registry=registry,
+        )
+
+    def observe(self, fault: StoreError | None) -> None:
+        """Note what a probe found, None for nothing wrong."""
+        self._ready.set(fault is None)
+        self._fault.clear()
+        if fault is not None:
+            kind = type(fault).__name__.removesuffix("Error").lower()
+            self._fault.labels(kind, fault.cure).set(1)

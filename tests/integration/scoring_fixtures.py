@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,9 @@ from server.domain import clock
 from server.domain.directory import FIRST_CLIENT, ApiKey, Client, Scope, hash_of_key, new_key
 from server.domain.ids import ClientId
 from server.store import directory
+from server.store.contract import Store
 from server.store.file import FileStore
+from server.store.remote import connect
 from server.store.vault import Vault
 from tests import typeform_payloads
 from tests.beacons import view
@@ -184,8 +186,10 @@ class Respondent:
         return eventually(look)
 
 
-async def _furnish(database: Path, keys: Mapping[Scope, str], others_key: str) -> None:
-    store, vault, now = FileStore.open(database), Vault(SECRET_KEY), clock.now()
+async def _furnish(
+    open_store: Callable[[], Store], keys: Mapping[Scope, str], others_key: str
+) -> None:
+    store, vault, now = open_store(), Vault(SECRET_KEY), clock.now()
     await prepare_store(store)
     for number in range(2, BLUSH_CLIENT + 1):
         await directory.add_client(store, vault, Client(ClientId(0), f"client {number}"), now)
@@ -198,11 +202,18 @@ async def _furnish(database: Path, keys: Mapping[Scope, str], others_key: str) -
 
 
 @contextmanager
-def running_scoring(data_dir: Path, **settings: str) -> Iterator[Scoring]:
-    """A server whose client 1 has a secret, a pixel and a webhook; the models answer well."""
+def running_scoring(data_dir: Path, *, sqld_url: str = "", **settings: str) -> Iterator[Scoring]:
+    """A server whose client 1 has a secret, a pixel and a webhook; the models answer well.
+
+    Its store is a file in `data_dir`, or the libSQL server at `sqld_url`.
+    """
     keys = {scope: new_key() for scope in Scope}
     others_key = new_key()
-    asyncio.run(_furnish(data_dir / "propgauge.db", keys, others_key))
+
+    def open_store() -> Store:
+        return connect(sqld_url, "") if sqld_url else FileStore.open(data_dir / "propgauge.db")
+
+    asyncio.run(_furnish(open_store, keys, others_key))
     with (
         GeminiServer() as gemini,
         OpenAiServer() as openai,
@@ -221,6 +232,7 @@ def running_scoring(data_dir: Path, **settings: str) -> Iterator[Scoring]:
             "SECRET_KEY": SECRET_KEY,
             "TRUSTED_PROXIES": "127.0.0.1",
             "TYPEFORM_SECRET": SECRET,
+            "DATABASE_URL": sqld_url,
         }
         with RunningServer(data_dir, {**own, **settings}) as server:
             scoring = Scoring(server, gemini, openai, graph, receiver, keys, others_key)

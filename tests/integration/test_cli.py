@@ -36,6 +36,7 @@ from tests.beacons import view
 from tests.integration.http_fixtures import eventually
 from tests.receiver import Receiver
 from tests.running import RunningServer, free_port, propgauge
+from tests.sqld import Sqld
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
 WEBHOOK = "https://hook.example.com/hidden-path"
@@ -442,6 +443,34 @@ def test_doctor_when_little_is_configured_says_what_is_not_and_succeeds(
     } == dict.fromkeys(
         ["MAKE_WEBHOOK_URL", "MAKE_WEBHOOK_SECRET", "COUNTRY_DB", "TRUSTED_PROXIES"], "off"
     )
+
+
+def test_doctor_tells_the_driver_and_what_a_commit_survives(run: Installation) -> None:
+    lines = run.done("doctor")
+    assert f"ok   store: SQLite file:{run.data_dir / 'propgauge.db'} takes writes" in lines
+    assert "ok   PRAGMA synchronous: FULL: commits survive a power cut" in lines
+
+
+@pytest.mark.parametrize(("scheme", "driver"), [("http", "HTTP"), ("ws", "WebSocket")])
+def test_doctor_when_the_database_is_a_server_tells_that_a_power_cut_may_cost_commits(
+    run: Installation, sqld: Sqld, scheme: str, driver: str
+) -> None:
+    sqld.clear()
+    url = f"{scheme}://127.0.0.1:{sqld.port}"
+    lines = run.done("doctor", DATABASE_URL=url)
+    assert f"ok   store: libSQL by {driver} {url} takes writes" in lines
+    assert any(line.startswith("off  PRAGMA synchronous: NORMAL") for line in lines)
+    assert "ok   SECRET_KEY: every server on this database needs the same one" in lines
+
+
+@pytest.mark.parametrize("command", ["migrate", "doctor", "serve", "client list"])
+def test_command_when_the_database_server_is_not_there_ends_with_one_line(
+    run: Installation, command: str
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    told = run.refused(*command.split(), exit_code=1, DATABASE_URL=url)
+    assert url in told
+    assert "start sqld, or mend DATABASE_URL" in told
 
 
 def test_doctor_when_everything_is_configured_says_so_without_secrets(run: Installation) -> None:

@@ -160,6 +160,32 @@ def test_database_when_its_url_names_a_file_is_that_file(
     assert str(config.database_path) == path.format(root=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("url", "driven"),
+    [
+        ("libsql://leads.example.turso.io", "https://leads.example.turso.io"),
+        ("https://db.example.com:8443/", "https://db.example.com:8443"),
+        ("wss://db.example.com", "wss://db.example.com"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("ws://localhost:8080", "ws://localhost:8080"),
+    ],
+)
+def test_database_when_its_url_names_a_server_is_that_server(
+    tmp_path: Path, url: str, driven: str
+) -> None:
+    config = read(tmp_path, {"DATABASE_URL": url, "LIBSQL_AUTH_TOKEN": "token"})
+    assert (config.database_url, config.database_is_file) == (driven, False)
+    assert "token" in config.secret_values()
+
+
+def test_database_when_it_is_plain_and_elsewhere_needs_leave(tmp_path: Path) -> None:
+    elsewhere = {"DATABASE_URL": "http://db.example.com:8080"}
+    assert "ALLOW_PLAIN_DATABASE=on" in refusal(tmp_path, elsewhere)
+    allowed = read(tmp_path, {**elsewhere, "ALLOW_PLAIN_DATABASE": "on"})
+    assert allowed.database_url == elsewhere["DATABASE_URL"]
+
+
 def test_data_dir_when_it_is_absolute_is_taken_as_it_is(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     config = read(tmp_path / "root", {"DATA_DIR": str(elsewhere)})
@@ -199,6 +225,14 @@ MALFORMED = [
     ("DATABASE_URL", "postgres://db.example.com/leads"),
     ("DATABASE_URL", "leads.db"),
     ("DATABASE_URL", "file:"),
+    ("DATABASE_URL", "libsql://"),
+    ("DATABASE_URL", "https://user:secret@db.example.com"),
+    ("DATABASE_URL", "https://db.example.com?authToken=secret"),
+    ("DATABASE_URL", "wss://db.example.com:port"),
+    ("DATABASE_URL", "http://db.example.com"),
+    ("DATABASE_URL", "ws://10.0.0.7:8080"),
+    ("LIBSQL_AUTH_TOKEN", "two hidden words"),
+    ("ALLOW_PLAIN_DATABASE", "perhaps"),
     ("PUBLIC_URL", "leads.example.com"),
     ("PUBLIC_URL", "ftp://leads.example.com"),
     ("PUBLIC_URL", "https://"),

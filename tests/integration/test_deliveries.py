@@ -80,7 +80,10 @@ class FailingStore:
     async def query(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         return await self.real.query(sql, args)
 
-    async def write(self, statements: Sequence[Statement]) -> list[Result]:
+    async def write(
+        self, statements: Sequence[Statement], *, patience_seconds: float | None = None
+    ) -> list[Result]:
+        del patience_seconds
         if self.failing:
             raise UnavailableError("the disk is full")
         return await self.real.write(statements)
@@ -106,7 +109,7 @@ class Outbox:
         """A worker as a server of its own would have it."""
         used = destinations or (MakeWebhook(self.egress, self.targets.get),)
         named: Mapping[str, Destination] = {one.name: one for one in used}
-        clocks = Clocks(self.clock, lambda: self.chance)
+        clocks = Clocks(self.clock, lambda: self.chance, insist_seconds=0)
         return OutboxWorker(store or self.store, named, clocks)
 
     async def put(

@@ -279,8 +279,10 @@ class Seen:
     async def query(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         return await self._store.query(sql, args)
 
-    async def write(self, statements: Sequence[Statement]) -> Any:
-        return await self._store.write(statements)
+    async def write(
+        self, statements: Sequence[Statement], *, patience_seconds: float | None = None
+    ) -> Any:
+        return await self._store.write(statements, patience_seconds=patience_seconds)
 
     async def health(self) -> None:
         await self._store.health()
@@ -294,10 +296,12 @@ async def test_count_made_before_another_servers_does_not_undo_it(store: FileSto
     client, day = await _day_of(store)
 
     class Slow(Seen):
-        async def write(self, statements: Sequence[Statement]) -> Any:
+        async def write(
+            self, statements: Sequence[Statement], *, patience_seconds: float | None = None
+        ) -> Any:
             await record(store, view("s2", visitor="ben"))
             await catch_up(store, NOW)
-            return await super().write(statements)
+            return await super().write(statements, patience_seconds=patience_seconds)
 
     await rollups.recount(Slow(store), client, Kind.VISITS, day)
     assert await _stored_visits(store) == _visits_of(await _raw_sessions(store), "UTC")

@@ -1,8 +1,9 @@
-"""What every driver of the store promises. A new driver is one more entry of DRIVERS."""
+"""What every driver of the store promises: a file, and a real sqld over HTTP and WebSocket."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -24,15 +25,17 @@ from server.store.contract import (
     UnavailableError,
 )
 from server.store.file import FileStore
+from server.store.remote import connect
+from tests.sqld import Sqld
 
 
 @dataclass(frozen=True)
 class Driver:
     """How to open a store whose data stand below a folder, and how to keep others from writing."""
 
-    name: str
     open: Callable[[Path], Store]
     hold_write_lock: Callable[[Path], AbstractContextManager[None]]
+    clear: Callable[[], None] = lambda: None
 
 
 def open_file(folder: Path) -> Store:
@@ -50,18 +53,32 @@ def hold_file_lock(folder: Path) -> Iterator[None]:
         other.close()
 
 
-DRIVERS = (Driver("file", open_file, hold_file_lock),)
+def remote(url: str, sqld: Sqld) -> Driver:
+    @contextmanager
+    def hold_lock(_folder: Path) -> Iterator[None]:
+        with sqld.transaction():
+            yield
+
+    return Driver(lambda _folder: connect(url, sqld.token), hold_lock, sqld.clear)
 
 
-@pytest.fixture(params=DRIVERS, ids=lambda driver: driver.name)
+def driver_of(name: str, request: pytest.FixtureRequest) -> Driver:
+    if name == "file":
+        return Driver(open_file, hold_file_lock)
+    scheme, _, locked = name.partition(" with ")
+    sqld: Sqld = request.getfixturevalue("locked_sqld" if locked else "sqld")
+    return remote(sqld.ws_url if scheme == "ws" else sqld.http_url, sqld)
+
+
+@pytest.fixture(params=["file", "hrana", "ws with JWT"])
 def driver(request: pytest.FixtureRequest) -> Driver:
-    chosen: Driver = request.param
-    return chosen
+    return driver_of(request.param, request)
 
 
 @pytest.fixture
 async def store(driver: Driver, tmp_path: Path) -> AsyncIterator[Store]:
-    """A store of its own for each test, with two tables."""
+    """An empty store for each test, with two tables."""
+    driver.clear()
     opened = driver.open(tmp_path)
     await opened.write(
         [
@@ -236,6 +253,8 @@ UNBINDABLE = {
     "time": datetime(2026, 11, 3, tzinfo=UTC),
     "integer beyond 64 bits": 2**63,
     "half a surrogate pair": "\ud800",
+    "not a number": math.nan,
+    "infinity": -math.inf,
 }
 
 

@@ -565,7 +565,10 @@ class Explaining:
         await self._explain(sql, args)
         return await self._store.query(sql, args)
 
-    async def write(self, statements: Sequence[Statement]) -> list[Result]:
+    async def write(
+        self, statements: Sequence[Statement], *, patience_seconds: float | None = None
+    ) -> list[Result]:
+        del patience_seconds
         for statement in statements:
             await self._explain(statement.sql, statement.args)
         return await self._store.write(statements)
