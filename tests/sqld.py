@@ -104,12 +104,13 @@ class Sqld:
             self.post({"baton": baton, "requests": [{"type": "close"}]})
 
     def clear(self) -> None:
-        """Drop every table."""
-        tables = self.query(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-            " ORDER BY rowid DESC"
+        """Drop every table and view."""
+        found = self.query(
+            "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view')"
+            " AND name NOT LIKE 'sqlite_%' ORDER BY rowid DESC"
         )
-        drops = [f'DROP TABLE "{table["name"]}"' for table in tables]
+        # Tables that a search index keeps go with it.
+        drops = [f'DROP {one["type"]} IF EXISTS "{one["name"]}"' for one in found]
         self.pipeline([{"type": "execute", "stmt": {"sql": drop}} for drop in drops])
 
     def pipeline(self, requests: list[dict[str, Any]], baton: str | None = None) -> Any:

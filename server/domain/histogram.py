@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 
 def median(histogram: Sequence[tuple[int, int]]) -> float | None:
@@ -15,9 +16,7 @@ def median(histogram: Sequence[tuple[int, int]]) -> float | None:
 
 
 def _at(histogram: Sequence[tuple[int, int]], place: int) -> int:
-    passed = 0
-    for value, times in histogram:
-        passed += times
-        if passed > place:
-            return value
-    raise IndexError(place)
+    passed = accumulate(times for _value, times in histogram)
+    return next(
+        value for (value, _), so_far in zip(histogram, passed, strict=True) if so_far > place
+    )

@@ -132,9 +132,7 @@ def _together(
     chosen: list[Step] = []
     by_name = {factor(visit).factor: factor for factor in factors}
     for step in sorted(steps, key=lambda one: -one.points):
-        least = _step(by_name[step.factor], visit, missing)
-        if least is None:
-            continue
+        least = _step(by_name[step.factor], visit, missing) or step
         chosen.append(least)
         missing -= least.points
         if missing <= 0:

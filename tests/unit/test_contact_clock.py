@@ -53,3 +53,7 @@ def test_clock_without_a_deadline_never_is_overdue() -> None:
     clock = contact_clock(RECEIVED, None, None, "new")
     assert clock.runs
     assert not clock.is_overdue(RECEIVED + timedelta(days=99))
+
+
+def test_clock_before_the_first_contact_tells_no_time_taken() -> None:
+    assert contact_clock(RECEIVED, DEADLINE, None, "new").seconds_taken is None

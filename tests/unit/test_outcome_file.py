@@ -72,3 +72,16 @@ def test_what_is_no_file_of_outcomes_is_refused(text: str) -> None:
     with pytest.raises(AppError) as refused:
         read(text, NOW)
     assert refused.value.fields[0].field == "file"
+
+
+@pytest.mark.parametrize(
+    ("cells", "name"),
+    [
+        ("lead_1,ana@example.com,+442079460123", "lead_1"),
+        (",ana@example.com,+442079460123", "ana@example.com"),
+        (",,+442079460123", "+442079460123"),
+    ],
+)
+def test_line_is_called_by_the_surest_name_it_has(cells: str, name: str) -> None:
+    lines, _faults = read(f"lead_id,email,phone,status\n{cells},won\n", NOW)
+    assert [line.name for line in lines] == [name]

@@ -41,3 +41,7 @@ def test_search_terms_of_a_long_text_end() -> None:
 
 def test_search_terms_of_nothing_are_none() -> None:
     assert search_terms(" \t ", "GB") == ()
+
+
+def test_search_terms_of_a_number_of_no_known_country_are_its_digits() -> None:
+    assert search_terms("0207 946 0123", None) == (("02079460123", "2079460123"),)
