@@ -10,11 +10,11 @@ from server.domain.ids import ClientId
 from server.domain.lead_status import LeadStatus
 from server.store.contract import Row, Store
 
-# The newest lead of each name, and how many there are of it.
+# The newest lead of each name, and how many there are of it; from name to name by the index.
 _BY_NAMES = """
 SELECT n.value AS name, l.PublicId AS lead_id, l.Name AS person, l.Email AS email,
   l.Phone AS phone, l.Status AS status, l.CreatedAt AS created_at, MAX(l.Id), COUNT(*) AS leads
-FROM json_each(?2) AS n JOIN Leads AS l ON l.ClientId = ?1 AND {0} GROUP BY n.value"""
+FROM json_each(?2) AS n CROSS JOIN Leads AS l ON l.ClientId = ?1 AND {0} GROUP BY n.value"""
 
 _CONDITIONS = {
     "lead_id": "l.PublicId = n.value",
@@ -22,15 +22,24 @@ _CONDITIONS = {
     "phone": "l.PhoneE164 = n.value",
 }
 
-_COUNTS = f"""
-SELECT CASE WHEN l.MatchKind = 'none' THEN '' ELSE l.EngagementLabel END AS label,
-  COALESCE(r.rotator, '') AS rotator, COUNT(*) AS leads,
+_SUMS = f"""COUNT(*) AS leads,
   SUM(l.FirstContactAt IS NOT NULL
     OR l.Status NOT IN ('{LeadStatus.NEW}', '{LeadStatus.SPAM}')) AS contacted,
-  SUM(l.Status = '{LeadStatus.WON}') AS won, SUM(l.Status = '{LeadStatus.LOST}') AS lost
-FROM Leads AS l
-LEFT JOIN leadscoring_results AS r ON r.client_id = l.ClientId AND r.email = l.Email
-WHERE l.ClientId = ? AND l.CreatedAt >= ? AND l.Status <> '{LeadStatus.SPAM}' GROUP BY 1, 2"""
+  SUM(l.Status = '{LeadStatus.WON}') AS won, SUM(l.Status = '{LeadStatus.LOST}') AS lost"""
+
+_BY_LABEL = f"""
+SELECT CASE WHEN l.MatchKind = 'none' THEN '' ELSE l.EngagementLabel END AS name, {_SUMS}
+FROM Leads AS l WHERE l.ClientId = ? AND l.CreatedAt >= ? AND l.Status <> '{LeadStatus.SPAM}'
+GROUP BY 1"""
+
+# From the results on, for few leads have one; the plus keeps the index by time from being taken.
+_BY_GRADE = f"""
+SELECT r.rotator AS name, {_SUMS}
+FROM leadscoring_results AS r
+CROSS JOIN Leads AS l ON l.ClientId = r.client_id AND l.Email = r.email
+WHERE r.client_id = ? AND r.rotator IS NOT NULL AND +l.CreatedAt >= ?
+  AND l.Status <> '{LeadStatus.SPAM}'
+GROUP BY 1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,14 @@ class Counts:
     contacted: int = 0
     won: int = 0
     lost: int = 0
+
+    def __sub__(self, other: Counts) -> Counts:
+        return Counts(
+            self.leads - other.leads,
+            self.contacted - other.contacted,
+            self.won - other.won,
+            self.lost - other.lost,
+        )
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -60,11 +77,18 @@ async def leads_by(
     return {row["name"]: row for row in rows}
 
 
-async def counts(store: Store, client_id: ClientId, since: str) -> dict[tuple[str, str], Counts]:
-    """Leads from a moment on by engagement label ("" without a visit) and rotator grade ("")."""
+async def counts_by_label(store: Store, client_id: ClientId, since: str) -> dict[str, Counts]:
+    """Leads from a moment on by engagement label, "" for those without a tracked visit."""
+    return await _counts(store, _BY_LABEL, client_id, since)
+
+
+async def counts_by_grade(store: Store, client_id: ClientId, since: str) -> dict[str, Counts]:
+    """Leads from a moment on whose responses were scored, by rotator grade."""
+    return await _counts(store, _BY_GRADE, client_id, since)
+
+
+async def _counts(store: Store, sql: str, client_id: ClientId, since: str) -> dict[str, Counts]:
     return {
-        (row["label"], row["rotator"]): Counts(
-            row["leads"], row["contacted"], row["won"], row["lost"]
-        )
-        for row in await store.query(_COUNTS, (client_id, since))
+        row["name"]: Counts(row["leads"], row["contacted"], row["won"], row["lost"])
+        for row in await store.query(sql, (client_id, since))
     }

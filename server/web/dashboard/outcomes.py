@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import quote
@@ -76,14 +76,20 @@ class OutcomesPage:
         period = call.query.get("period", DEFAULT_PERIOD)
         period = period if period in PERIODS else DEFAULT_PERIOD
         since = "" if period == "all" else to_text(call.now - timedelta(days=int(period)))
-        counted = await outcomes.counts(self._store, call.client.client_id, since)
+        client_id = call.client.client_id
+        by_label = await outcomes.counts_by_label(self._store, client_id, since)
+        by_grade = await outcomes.counts_by_grade(self._store, client_id, since)
+        total = sum(by_label.values(), Counts())
         return self._render.page(
             call,
             "outcomes.html",
             period=period,
             periods=PERIODS,
-            total=sum(counted.values(), Counts()),
-            groups={"Engagement": _by_label(counted), "Rotator grade": _by_grade(counted)},
+            total=total,
+            groups={
+                "Engagement": _label_lines(by_label),
+                "Rotator grade": _grade_lines(by_grade, total),
+            },
             min_leads=wilson.MIN_TRIALS,
         )
 
@@ -124,19 +130,15 @@ class OutcomesPage:
         )
 
 
-def _by_label(counted: Mapping[tuple[str, str], Counts]) -> list[Line]:
-    labels = [label.value for label in reversed(EngagementLabel)]
+def _label_lines(counted: Mapping[str, Counts]) -> list[Line]:
     lines = [
-        Line(label, _sum(counted, 0, label), label, f"label={quote(label)}") for label in labels
+        Line(label, counted.get(label, Counts()), label, f"label={quote(label)}")
+        for label in reversed(EngagementLabel)
     ]
-    return [*lines, Line("No tracked visit", _sum(counted, 0, ""))]
+    return [*lines, Line("No tracked visit", counted.get("", Counts()))]
 
 
-def _by_grade(counted: Mapping[tuple[str, str], Counts]) -> list[Line]:
-    lines = [Line(f"Grade {grade}", _sum(counted, 1, grade)) for grade in Rotator]
-    return [*lines, Line("Not scored", _sum(counted, 1, ""))]
-
-
-def _sum(counted: Mapping[tuple[str, str], Counts], place: int, name: str) -> Counts:
-    chosen: Iterable[Counts] = (counts for key, counts in counted.items() if key[place] == name)
-    return sum(chosen, Counts())
+def _grade_lines(counted: Mapping[str, Counts], total: Counts) -> list[Line]:
+    scored = sum(counted.values(), Counts())
+    lines = [Line(f"Grade {grade}", counted.get(grade, Counts())) for grade in Rotator]
+    return [*lines, Line("Not scored", total - scored)]
