@@ -88,10 +88,10 @@ def banner(config: Config, new_admin_password: str = "") -> str:
         lines.append(f"  demo site         {url}{demo.PATH}")
         lines.append(f"  demo deliveries   {config.local_url}{demo.DELIVERIES_PATH}/")
     if new_admin_password:
-        lines.append(f"  dashboard         {url}/")
         lines.append(f"  sign in as        {FIRST_ADMIN}")
         told = f"{new_admin_password}  (shown only now)"
         lines.append(f"  with password     {'ADMIN_PASSWORD' if config.admin_password else told}")
+    lines.append(f"  dashboard         {url}/")
     return "\n".join(lines)
 
 

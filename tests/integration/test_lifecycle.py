@@ -71,11 +71,10 @@ def serving(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator
     killer.start()
     try:
         assert process.stdout is not None
-        first = process.stdout.readline()
-        assert first.startswith("propgauge listens on "), (folder / "stderr").read_text()
-        shown = [first] + [
-            process.stdout.readline() for _ in range(2) if given.get("DEMO", "on") == "on"
-        ]
+        shown = [process.stdout.readline()]
+        assert shown[0].startswith("propgauge listens on "), (folder / "stderr").read_text()
+        while not shown[-1].startswith("  dashboard "):
+            shown.append(process.stdout.readline())
         host = given.get("HOST", "127.0.0.1")
         yield Serving(process, f"http://{host}:{port}", shown, folder / "stderr")
     finally:
@@ -123,11 +122,15 @@ def test_server_when_it_starts_a_second_time_changes_nothing(
 
 def test_server_when_it_listens_says_where_on_standard_output_only(tmp_path: Path) -> None:
     with serving(tmp_path / "one") as server:
-        assert [line.split() for line in server.banner] == [
+        *places, sign_in, password, dashboard = [line.split() for line in server.banner]
+        assert places == [
             ["propgauge", "listens", "on", server.url],
             ["demo", "site", f"{server.url}/demo/"],
             ["demo", "deliveries", f"{server.url}/demo/deliveries/"],
         ]
+        assert sign_in == ["sign", "in", "as", "admin@localhost"]
+        assert password[:2] == ["with", "password"]
+        assert dashboard == ["dashboard", f"{server.url}/"]
         assert httpx.get(f"{server.url}/healthz", trust_env=False).status_code == 200
         assert "demo site" not in server.errors.read_text()
         assert server.end(signal.SIGINT)[0] == 0
@@ -139,7 +142,8 @@ def test_server_when_it_listens_says_where_on_standard_output_only(tmp_path: Pat
 def test_banner_when_the_server_is_behind_a_proxy_names_its_public_address(tmp_path: Path) -> None:
     settings = {"PUBLIC_URL": "https://leads.example.com/", "SECRET_KEY": "k" * 40}
     assert banner(load(tmp_path, settings | {"DEMO": "off"})).splitlines() == [
-        "propgauge listens on https://leads.example.com"
+        "propgauge listens on https://leads.example.com",
+        "  dashboard         https://leads.example.com/",
     ]
 
 
