@@ -107,7 +107,7 @@ class Sqld:
         """Drop every table and view."""
         found = self.query(
             "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view')"
-            " AND name NOT LIKE 'sqlite_%' ORDER BY rowid DESC"
+            " AND name NOT LIKE 'sqlite_%' ORDER BY sql LIKE 'CREATE VIRTUAL%' DESC, rowid DESC"
         )
         # Tables that a search index keeps go with it.
         drops = [f'DROP {one["type"]} IF EXISTS "{one["name"]}"' for one in found]

@@ -72,7 +72,11 @@ class Target:
         return row, json.loads(delivery["payload"])
 
 
-_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+_TABLES = """
+SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*'
+  AND name NOT GLOB 'lead_search*' AND name NOT GLOB 'rollup_*' AND name NOT GLOB '*_days'
+  AND name NOT IN ('dropped_beacons', 'lead_histograms')"""
+"""All tables but those of the search index and of counts, which follow from the others."""
 
 
 @contextmanager

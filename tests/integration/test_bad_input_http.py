@@ -371,7 +371,7 @@ def test_path_that_is_only_like_an_endpoints_is_refused(shared: SharedServer, pa
     assert int(answer.split()[1]) in (400, 404)
 
 
-@pytest.mark.parametrize("path", ["/api/leads/none", "/api/nothing", "/api"])
+@pytest.mark.parametrize("path", ["/api/lead/none", "/api/nothing", "/api"])
 def test_path_that_is_not_there_is_a_problem(shared: SharedServer, path: str) -> None:
     problem_of(shared.http.post(path, json={}), 404)
 

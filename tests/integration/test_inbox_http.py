@@ -46,7 +46,7 @@ def name(dashboard: Dashboard) -> Iterator[str]:
 
 def shown(answer: httpx.Response) -> list[str]:
     """The ids of the leads that a page links to."""
-    return re.findall(rf'href="{INBOX}/(lead_\w+)"', answer.text)
+    return re.findall(rf'href="{INBOX}/(lead_\w+)["?]', answer.text)
 
 
 def test_inbox_shows_score_action_contact_visit_and_clock_of_a_lead(

@@ -108,7 +108,7 @@ def test_metrics_hold_no_personal_data(shared: SharedServer, person: Person) -> 
 
 
 @pytest.mark.parametrize(
-    "path", ["/nowhere", "/api", "/api/", "/api/leads/none", "/api/track/more", "/.env", "/%ff"]
+    "path", ["/nowhere", "/api", "/api/", "/api/lead/none", "/api/track/more", "/.env", "/%ff"]
 )
 def test_path_when_there_is_none_is_a_problem_document(shared: SharedServer, path: str) -> None:
     problem = problem_of(shared.http.get(path), 404)
