@@ -75,7 +75,7 @@ def test_keys_choose_days_and_comparison(overview: Page) -> None:
 
 
 def test_going_back_shows_the_days_of_before(overview: Page) -> None:
-    tile = overview.get_by_role("link", name=re.compile("^Leads"))
+    tile = overview.locator("#overview").get_by_role("link", name=re.compile("^Leads"))
     expect(tile).to_contain_text("56")
     overview.get_by_role("link", name="7 days").click()
     expect(tile).to_contain_text("14")
