@@ -158,7 +158,7 @@ def test_overview_visitors_and_outcomes_count_what_came(pair: Pair) -> None:
 
     assert eventually(visitors)
     before = visitors()
-    asyncio.run(rebuilt(pair.sqld))
+    asyncio.run(rebuilt_twice(pair.sqld))
     assert visitors() == before
     for page in ("visitors", "outcomes"):
         assert desk.get(f"{CLIENT}/{page}").status_code == 200
@@ -193,11 +193,12 @@ def test_purge_of_two_servers_at_once_takes_what_is_old_and_nothing_else(pair: P
     assert f"v-{old}" not in kept
 
 
-async def rebuilt(sqld: Sqld) -> None:
-    """Count all days anew, as `propgauge rollups rebuild` does."""
-    store = connect(sqld.http_url, "")
-    await rebuild(store, clock.now(), FIRST_CLIENT)
-    await store.close()
+async def rebuilt_twice(sqld: Sqld) -> None:
+    """Count all days anew on two servers at once."""
+    stores = [connect(url, "") for url in (sqld.http_url, sqld.ws_url)]
+    await asyncio.gather(*(rebuild(store, clock.now(), FIRST_CLIENT) for store in stores))
+    for store in stores:
+        await store.close()
 
 
 async def purged_twice(sqld: Sqld) -> None:
