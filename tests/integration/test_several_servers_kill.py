@@ -1,4 +1,4 @@
-"""Two servers on one libSQL server under load: one server is killed, then the libSQL server."""
+"""Two servers on one store under load: one server is killed, then the store where it is sqld."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ import pytest
 
 from tests.beacons import engage, view
 from tests.integration.http_fixtures import SECRET_KEY
+from tests.integration.test_several_servers import query_file
 from tests.receiver import Receiver
 from tests.running import BROWSER_AGENT, RunningServer
 from tests.sqld import Sqld
@@ -28,6 +29,9 @@ SENDERS = 6
 LEADS_A_PHASE = 12
 PATIENCE_SECONDS = 30.0
 """Far above what either fault takes, for a machine that has other things to do."""
+
+
+Query = Callable[[str], list[dict[str, Any]]]
 
 
 @dataclass
@@ -101,58 +105,70 @@ class Load:
 
 
 @pytest.fixture
-def sqld_of_its_own(tmp_path: Path) -> Iterator[Sqld]:
-    with Sqld(tmp_path / "sqld") as started:
-        yield started
-
-
-@pytest.fixture
-def servers(
-    tmp_path: Path, sqld_of_its_own: Sqld, receiver: Receiver
-) -> Iterator[tuple[RunningServer, RunningServer]]:
-    settings: Mapping[str, str] = {
-        "ALLOW_PRIVATE_TARGETS": "on",
-        "DATABASE_URL": sqld_of_its_own.http_url,
-        "MAKE_WEBHOOK_URL": receiver.url,
-        "SECRET_KEY": SECRET_KEY,
-    }
+def start(tmp_path: Path, receiver: Receiver) -> Iterator[Callable[[str], Load]]:
+    """Starts two servers on the store of that address, whose leads go to `receiver`."""
     with ExitStack() as stack:
-        one, other = (RunningServer(tmp_path / name, settings) for name in ("one", "other"))
-        for server in (one, other):
-            stack.callback(server.start().stop, signal.SIGKILL)
-        yield one, other
+
+        def start(url: str) -> Load:
+            settings = {
+                "ALLOW_PRIVATE_TARGETS": "on",
+                "DATABASE_URL": url,
+                "MAKE_WEBHOOK_URL": receiver.url,
+                "SECRET_KEY": SECRET_KEY,
+            }
+            one, other = (RunningServer(tmp_path / name, settings) for name in ("one", "other"))
+            for server in (one, other):
+                stack.callback(server.start().stop, signal.SIGKILL)
+            return Load((one, other))
+
+        yield start
 
 
-async def kill_both_in_turn(load: Load, sqld: Sqld) -> None:
+async def kill_in_turn(load: Load, sqld: Sqld | None) -> None:
     """Kill -9 one server amid the load, then sqld, which is started again."""
     async with asyncio.TaskGroup() as group:
         group.create_task(load.run())
         await load.more_leads()
         load.servers[0].process.kill()
         await load.more_leads()
-        sqld.end(signal.SIGKILL)
-        await load.until(lambda: load.refusals["503"] > 0)
-        await asyncio.to_thread(sqld.start)
-        await load.more_leads()
+        if sqld is not None:
+            sqld.end(signal.SIGKILL)
+            await load.until(lambda: load.refusals["503"] > 0)
+            await asyncio.to_thread(sqld.start)
+            await load.more_leads()
         load.over = True
 
 
-def test_servers_when_one_and_then_their_store_is_killed_lose_and_double_nothing(
-    servers: tuple[RunningServer, RunningServer], sqld_of_its_own: Sqld, receiver: Receiver
+def test_server_on_a_shared_file_when_killed_loses_and_doubles_nothing(
+    start: Callable[[str], Load], receiver: Receiver, tmp_path: Path
 ) -> None:
-    load, sqld = Load(servers), sqld_of_its_own
-    asyncio.run(kill_both_in_turn(load, sqld))
+    database = tmp_path / "shared.db"
+    load, query = start(f"file:{database}"), query_file(database)
+    asyncio.run(kill_in_turn(load, None))
+    check_everything_stands(load, query, receiver)
+    assert query("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
 
-    stored = Counter((row["Email"], row["PublicId"]) for row in sqld.query(_LEADS))
+
+def test_server_and_then_sqld_when_killed_lose_and_double_nothing(
+    start: Callable[[str], Load], receiver: Receiver, tmp_path: Path
+) -> None:
+    with Sqld(tmp_path / "sqld") as sqld:
+        load = start(sqld.http_url)
+        asyncio.run(kill_in_turn(load, sqld))
+        check_everything_stands(load, sqld.query, receiver)
+
+
+def check_everything_stands(load: Load, query: Query, receiver: Receiver) -> None:
+    """Each person's visit and lead stands once, and came to the webhook under one id."""
+    stored = Counter((row["Email"], row["PublicId"]) for row in query(_LEADS))
     assert stored == Counter(load.leads.items())
-    sessions = {row["session_id"]: row["clicks"] for row in sqld.query(_SESSIONS)}
+    sessions = {row["session_id"]: row["clicks"] for row in query(_SESSIONS)}
     assert sessions == load.clicks
-    (totals,) = sqld.query(_TOTALS)
+    (totals,) = query(_TOTALS)
     people = len(load.clicks)
     assert totals == {"views": people, "visits": people, "deliveries": len(load.leads)}
-
     # As a minute would do: what the dead server was sending may be taken up.
-    sqld.query("UPDATE deliveries SET leased_until = created_at WHERE state = 'pending'")
+    query("UPDATE deliveries SET leased_until = created_at WHERE state = 'pending'")
     wait_until_delivered(receiver, set(load.leads.values()))
     ids = {(request.body["lead_id"], request.headers["webhook-id"]) for request in whole(receiver)}
     assert len(ids) == len(load.leads)
