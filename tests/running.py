@@ -27,7 +27,7 @@ BROWSER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
     " Chrome/140.0.0.0 Safari/537.36"
 )
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 
 
 def free_port() -> int:
