@@ -107,9 +107,9 @@ class Sqld:
         """Drop every table and view."""
         found = self.query(
             "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view')"
-            " AND name NOT LIKE 'sqlite_%' ORDER BY rowid DESC"
+            " AND name NOT LIKE 'sqlite_%' ORDER BY sql LIKE 'CREATE VIRTUAL%' DESC, rowid DESC"
         )
-        # Tables that a search index keeps go with it.
+        # Tables that a search index keeps go with it; without them it could not go.
         drops = [f'DROP {one["type"]} IF EXISTS "{one["name"]}"' for one in found]
         self.pipeline([{"type": "execute", "stmt": {"sql": drop}} for drop in drops])
 

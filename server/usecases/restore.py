@@ -1,0 +1,52 @@
+"""Restore a backup into an empty database, be it a file or a server."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from server.domain.clock import to_text
+from server.store import copying
+from server.store.contract import Store, StoreError, Told
+from server.store.file import FileStore
+from server.store.migrate import migrate
+
+
+class RestoreRefusedError(Exception):
+    """The backup or the database is not fit for it; the message says why."""
+
+
+async def restore(store: Store, backup: Path, migrations: Path, now: datetime, told: Told) -> int:
+    """Put every row of a backup into a migrated database without visitors' data; how many.
+
+    A restore that broke off is marked in the database and may be repeated. The backup stays as it
+    is; one of an older version is migrated in a copy. Raises RestoreRefusedError, SchemaError for
+    one of a newer version, StoreError.
+    """
+    if await copying.is_filled(store):
+        raise RestoreRefusedError("the database has leads or visits: restore into an empty one")
+    with tempfile.TemporaryDirectory(prefix="propgauge-restore-") as folder:
+        copy = Path(folder) / "backup.db"
+        await _copy(backup, copy)
+        source = FileStore.open(copy)
+        try:
+            await migrate(source, migrations)
+            of = copying.tables(copy)
+            return await copying.replace_all(source, store, of, to_text(now), told)
+        finally:
+            await source.close()
+
+
+async def _copy(backup: Path, copy: Path) -> None:
+    """A copy to work on; raises RestoreRefusedError unless it is a whole database of ours."""
+    try:
+        await asyncio.to_thread(shutil.copyfile, backup, copy)
+        await copying.check_file(copy)
+        names = {table.name for table in copying.tables(copy)}
+    except (StoreError, OSError) as error:
+        raise RestoreRefusedError(f"{backup} cannot be read as a backup: {error}") from error
+    if not {"Leads", "d1_migrations"} <= names:
+        raise RestoreRefusedError(f"{backup} is no database of propgauge")
