@@ -11,7 +11,7 @@ from server.commands.clients import client
 from server.commands.deliveries import deliveries
 from server.commands.demo import demo
 from server.commands.keys import key
-from server.commands.moving import backup, restore
+from server.commands.moving import backup, import_d1, restore
 from server.commands.privacy import erase, export, purge
 from server.commands.rollups import rollups
 from server.commands.running import load_config, run
@@ -87,5 +87,6 @@ for _command in (
     purge,
     backup,
     restore,
+    import_d1,
 ):
     main.add_command(_command)

@@ -151,6 +151,26 @@ class Snapshotting(Protocol):
         ...
 
 
+class Files(Protocol):
+    """SQLite files beside the store in use."""
+
+    async def open(self, path: Path) -> Store:
+        """Open or make one and bring it to our schema; raises StoreError, SchemaError."""
+        ...
+
+    async def check(self, path: Path) -> None:
+        """Read all of one; raises StoreError with the first thing that is wrong."""
+        ...
+
+    async def is_ours(self, path: Path) -> bool:
+        """Whether a whole database file is one of this program."""
+        ...
+
+    def settle(self, path: Path) -> None:
+        """Leave one file that nobody has open without a log; it can be read from anywhere."""
+        ...
+
+
 @runtime_checkable
 class Compacting(Protocol):
     """A store whose deleted bytes stay in a file until it is written anew."""

@@ -6,18 +6,12 @@ that has not ended.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
-from pathlib import Path
 from typing import Any
 
-import apsw
-
-from server.store import file_copy
-from server.store.contract import Reader, Row, Statement, Store, StoreError, Told, TooBigError
+from server.store.contract import Reader, Row, Statement, Store, Told, TooBigError
 
 ROWS_PER_READ = 500
 VALUES_PER_WRITE = 20_000
@@ -32,7 +26,7 @@ LAST = ("d1_migrations", "upkeep")
 
 _TABLES = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
 _COLUMNS = "SELECT name, pk FROM pragma_table_xinfo(?) WHERE hidden = 0 ORDER BY cid"
-_PARENTS = 'SELECT DISTINCT "table" FROM pragma_foreign_key_list(?)'
+_PARENTS = 'SELECT DISTINCT "table" AS parent FROM pragma_foreign_key_list(?)'
 
 _MARK = "INSERT OR REPLACE INTO upkeep (task, asked_at) VALUES ('restore', ?)"
 _MARKED = "SELECT asked_at FROM upkeep WHERE task = 'restore'"
@@ -68,40 +62,14 @@ class Table:
         )
 
 
-def tables(path: Path) -> list[Table]:
-    """The tables of a database file, those that others refer to first.
+async def tables(of: Reader) -> list[Table]:
+    """The tables of a database, those that others refer to first; raises StoreError.
 
-    A search index is none: triggers fill it. Raises StoreError for what is no database.
+    A search index is none: triggers fill it.
     """
-    try:
-        with contextlib.closing(_read_only(path)) as connection:
-            names = [name for (name,) in connection.execute(_TABLES) if _is_ours(name)]
-            parents = {name: _parents(connection, name) for name in names}
-            order = TopologicalSorter(parents).static_order()
-            return [_table(connection, name) for name in order]
-    except apsw.Error as error:
-        raise StoreError(f"{path}: {error}") from error
-
-
-async def check_file(path: Path) -> None:
-    """Read a whole database file; raises StoreError with the first thing that is wrong."""
-
-    def look() -> str:
-        with contextlib.closing(_read_only(path)) as connection:
-            return str(connection.execute("PRAGMA quick_check(1)").fetchall()[0][0])
-
-    try:
-        found = await asyncio.to_thread(look)
-    except apsw.Error as error:
-        raise StoreError(f"{path} is no whole SQLite database: {error}") from error
-    if found != "ok":
-        raise StoreError(f"{path} is damaged: {' '.join(found.split())}")
-
-
-def settle_file(path: Path) -> None:
-    """See `file_copy.settle`."""
-    with contextlib.closing(apsw.Connection(str(path))) as connection:
-        file_copy.settle(connection)
+    names = [row["name"] for row in await of.query(_TABLES) if _is_ours(row["name"])]
+    parents = {name: await _parents(of, name) for name in names}
+    return [await _table(of, name) for name in TopologicalSorter(parents).static_order()]
 
 
 async def is_filled(store: Store) -> bool:
@@ -177,22 +145,18 @@ def _chunks(table: Table, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
     yield chunk
 
 
-def _read_only(path: Path) -> apsw.Connection:
-    return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-
-
 def _is_ours(name: str) -> bool:
     return not name.startswith(("sqlite_", "_cf_"))
 
 
-def _parents(connection: apsw.Connection, name: str) -> set[str]:
-    return {parent for (parent,) in connection.execute(_PARENTS, (name,))} - {name}
+async def _parents(of: Reader, name: str) -> set[str]:
+    return {row["parent"] for row in await of.query(_PARENTS, (name,))} - {name}
 
 
-def _table(connection: apsw.Connection, name: str) -> Table:
-    columns = list(connection.execute(_COLUMNS, (name,)))
-    key = sorted((place, column) for column, place in columns if place)
-    return Table(name, tuple(column for column, _ in columns), tuple(column for _, column in key))
+async def _table(of: Reader, name: str) -> Table:
+    rows = await of.query(_COLUMNS, (name,))
+    key = sorted((row["pk"], row["name"]) for row in rows if row["pk"])
+    return Table(name, tuple(row["name"] for row in rows), tuple(column for _, column in key))
 
 
 def _quoted(name: str) -> str:

@@ -12,12 +12,10 @@ from pathlib import Path
 
 from server.domain.clock import to_text
 from server.store import copying
-from server.store.contract import Copying, Snapshotting, Store, StoreError, Told
-from server.store.file import FileStore
-from server.store.migrate import migrate
+from server.store.contract import Copying, Files, Snapshotting, Store, StoreError, Told
 
 
-async def backup(store: Store, target: Path, migrations: Path, now: datetime, told: Told) -> None:
+async def backup(store: Store, target: Path, files: Files, now: datetime, told: Told) -> None:
     """Write one moment of all tables to a file of mode 0600; raises StoreError, OSError.
 
     The file appears under its name when it is whole and on disk. Raises FileExistsError rather
@@ -27,26 +25,25 @@ async def backup(store: Store, target: Path, migrations: Path, now: datetime, to
         if isinstance(store, Copying):
             await store.copy_to(part, told)
         elif isinstance(store, Snapshotting):
-            await _collect(store, part, migrations, now, told)
+            await _collect(store, part, files, now, told)
         else:
             raise StoreError("this store cannot be backed up")
-        await copying.check_file(part)
+        await files.check(part)
         _publish(part, target)
 
 
 async def _collect(
-    store: Snapshotting, part: Path, migrations: Path, now: datetime, told: Told
+    store: Snapshotting, part: Path, files: Files, now: datetime, told: Told
 ) -> None:
     """Make a file of our schema and fill it with the rows of one moment of a server."""
-    target = FileStore.open(part)
+    target = await files.open(part)
     try:
-        await migrate(target, migrations)
         async with store.snapshot() as moment:
-            of = copying.tables(part)
+            of = await copying.tables(target)
             await copying.replace_all(moment, target, of, to_text(now), told)
     finally:
         await target.close()
-    copying.settle_file(part)
+    files.settle(part)
 
 
 @contextmanager

@@ -10,16 +10,14 @@ from pathlib import Path
 
 from server.domain.clock import to_text
 from server.store import copying
-from server.store.contract import Store, StoreError, Told
-from server.store.file import FileStore
-from server.store.migrate import migrate
+from server.store.contract import Files, Store, StoreError, Told
 
 
 class RestoreRefusedError(Exception):
     """The backup or the database is not fit for it; the message says why."""
 
 
-async def restore(store: Store, backup: Path, migrations: Path, now: datetime, told: Told) -> int:
+async def restore(store: Store, backup: Path, files: Files, now: datetime, told: Told) -> int:
     """Put every row of a backup into a migrated database without visitors' data; how many.
 
     A restore that broke off is marked in the database and may be repeated. The backup stays as it
@@ -30,23 +28,21 @@ async def restore(store: Store, backup: Path, migrations: Path, now: datetime, t
         raise RestoreRefusedError("the database has leads or visits: restore into an empty one")
     with tempfile.TemporaryDirectory(prefix="propgauge-restore-") as folder:
         copy = Path(folder) / "backup.db"
-        await _copy(backup, copy)
-        source = FileStore.open(copy)
+        await _copy(backup, copy, files)
+        source = await files.open(copy)
         try:
-            await migrate(source, migrations)
-            of = copying.tables(copy)
+            of = await copying.tables(source)
             return await copying.replace_all(source, store, of, to_text(now), told)
         finally:
             await source.close()
 
 
-async def _copy(backup: Path, copy: Path) -> None:
+async def _copy(backup: Path, copy: Path, files: Files) -> None:
     """A copy to work on; raises RestoreRefusedError unless it is a whole database of ours."""
     try:
         await asyncio.to_thread(shutil.copyfile, backup, copy)
-        await copying.check_file(copy)
-        names = {table.name for table in copying.tables(copy)}
+        await files.check(copy)
     except (StoreError, OSError) as error:
         raise RestoreRefusedError(f"{backup} cannot be read as a backup: {error}") from error
-    if not {"Leads", "d1_migrations"} <= names:
+    if not await files.is_ours(copy):
         raise RestoreRefusedError(f"{backup} is no database of propgauge")
