@@ -124,8 +124,11 @@ class D1Dump:
         return [name for name in names if not name.startswith(_INNER)]
 
     def count(self, table: str) -> int:
-        """The rows of a table."""
-        return sum(1 for _ in self._db.execute(f"SELECT 1 FROM {_quoted(table)}"))
+        """The rows of a table, each of which can then be read; raises DumpError."""
+        try:
+            return sum(1 for _ in self.rows(table))
+        except UnicodeDecodeError as error:
+            raise DumpError(f"a text in table {table} is no UTF-8") from error
 
     def rows(self, table: str) -> Iterator[dict[str, Any]]:
         """Each row by its column names."""

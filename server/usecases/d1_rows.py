@@ -305,7 +305,7 @@ def _lead_columns(row: Source) -> tuple[dict[str, Any], dict[str, Any], dict[str
         if name in CLICK_ID_FIELDS and text:
             clicks.setdefault(name, text)
         elif name is None or name in known or text is None or _is_unread(name, value):
-            extra[column] = value
+            extra[column] = _plain(value)
         else:
             known[name] = value
     return known, extra, clicks
@@ -397,6 +397,11 @@ def _joined(*names: str | None) -> str | None:
 def _hash(value: Source) -> str:
     told = json.dumps(value, sort_keys=True, default=_hex)
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can hold it."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _hex(value: Any) -> str:

@@ -217,6 +217,7 @@ TABLE = (
         (TABLE + "ATTACH 'other.db' AS other;\n", "line 3: a dump may only make tables"),
         (TABLE + "UPDATE Leads SET Id = 5;\n", "line 3: a dump may only make tables"),
         (TABLE + "INSERT INTO Leads SELECT readfile('/etc/hosts'), 1;\n", "line 3"),
+        (TABLE + "INSERT INTO Leads VALUES (2, CAST(X'ff' AS TEXT));\n", "is no UTF-8"),
         ("CREATE TABLE notes (id);\n", "no table of leads or visits"),
         ("", "no table of leads or visits"),
         ("{}", "in the midst"),
