@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import click
 
@@ -10,6 +11,7 @@ from server.commands.clients import client
 from server.commands.deliveries import deliveries
 from server.commands.demo import demo
 from server.commands.keys import key
+from server.commands.moving import backup, import_d1, restore
 from server.commands.privacy import erase, export, purge
 from server.commands.rollups import rollups
 from server.commands.running import load_config, run
@@ -60,11 +62,12 @@ def migrate() -> None:
 
 
 @main.command()
-def doctor() -> None:
+@click.option("--deep", is_flag=True, help="Also read every row of the database and its indexes.")
+def doctor(*, deep: bool) -> None:
     """Say what is configured and what is not; exit 1 when something does not work."""
     from server.usecases.check_setup import check_setup
 
-    findings = run(check_setup)
+    findings = run(partial(check_setup, deep=deep))
     for finding in findings:
         click.echo(f"{finding.mark:<4} {finding.subject}: {finding.text}")
     if any(finding.failed for finding in findings):
@@ -82,5 +85,8 @@ for _command in (
     export,
     erase,
     purge,
+    backup,
+    restore,
+    import_d1,
 ):
     main.add_command(_command)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 Row = Mapping[str, Any]
@@ -110,6 +112,62 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Finish what was accepted and release the database."""
+        ...
+
+
+class Reader(Protocol):
+    """What can be asked and not changed: a store, or one moment of it."""
+
+    async def query(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        """Run one SELECT; raises StoreError."""
+        ...
+
+
+Told = Callable[[int, int], None]
+"""Told how much of a long work is done, and of how much."""
+
+
+@runtime_checkable
+class Copying(Protocol):
+    """A store whose file can be copied while it is written."""
+
+    async def copy_to(self, path: Path, told: Told) -> None:
+        """Write all of one moment to a file that is there and empty; raises StoreError.
+
+        Writers go on meanwhile; `told` counts pages.
+        """
+        ...
+
+
+@runtime_checkable
+class Snapshotting(Protocol):
+    """A store that can be read for long as it stood at one moment."""
+
+    def snapshot(self) -> AbstractAsyncContextManager[Reader]:
+        """One moment, as long as the context is open; writers go on meanwhile.
+
+        Raises StoreError, UnavailableError where the server ended it.
+        """
+        ...
+
+
+class Files(Protocol):
+    """SQLite files beside the store in use."""
+
+    async def open(self, path: Path) -> Store:
+        """Open or make one and bring it to our schema; raises StoreError, SchemaError."""
+        ...
+
+    async def check(self, path: Path) -> None:
+        """Read all of one; raises StoreError with the first thing that is wrong."""
+        ...
+
+    async def is_ours(self, path: Path) -> bool:
+        """Whether a whole database file is one of this program."""
+        ...
+
+    def settle(self, path: Path) -> None:
+        """Leave one file that nobody has open without a log; it can be read from anywhere."""
         ...
 
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import apsw
 
+from server.store import file_copy
 from server.store.contract import (
     BusyError,
     ConstraintError,
@@ -26,6 +27,7 @@ from server.store.contract import (
     Row,
     Statement,
     StoreError,
+    Told,
     TooBigError,
     UnavailableError,
 )
@@ -128,6 +130,14 @@ class FileStore:
         """See `Compacting.compact`."""
         self._refuse_when_closing()
         await self._loop.run_in_executor(None, self._compact)
+
+    async def copy_to(self, path: Path, told: Told) -> None:
+        """See `Copying.copy_to`."""
+        self._refuse_when_closing()
+        try:
+            await file_copy.copy(self._path, path, told)
+        except apsw.Error as error:
+            raise _store_error(error) from error
 
     async def close(self) -> None:
         """See `Store.close`."""

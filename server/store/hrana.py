@@ -54,8 +54,8 @@ class HttpTransport:
         except httpx.TransportError as error:
             raise UnavailableError(f"the connection broke: {_reason(error)}") from error
         if not response.is_success:
-            raise _refusal(self._url, response)
-        return _answers(self._url, response, len(batches))
+            raise refusal(self._url, response)
+        return answers(self._url, response, len(batches))
 
     async def _post(self, body: bytes) -> httpx.Response:
         request = httpx.Request(
@@ -81,7 +81,8 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _refusal(url: str, response: httpx.Response) -> StoreError:
+def refusal(url: str, response: httpx.Response) -> StoreError:
+    """The error that an answer other than 2xx stands for."""
     status = response.status_code
     if status in (401, 403):
         return AuthError(f"{url} does not take the token (HTTP {status})")
@@ -91,15 +92,16 @@ def _refusal(url: str, response: httpx.Response) -> StoreError:
     return UnavailableError(f"{url} answers with HTTP {status}{hint}")
 
 
-def _answers(url: str, response: httpx.Response, wanted: int) -> list[BatchResult | StoreError]:
+def answers(url: str, response: httpx.Response, wanted: int) -> list[BatchResult | StoreError]:
+    """The answers to so many batches; raises UnavailableError where there are fewer."""
     try:
         results = from_json(response.content)["results"]
-        answers = [_answer(result) for result in results[:wanted]]
+        told = [_answer(result) for result in results[:wanted]]
     except (ValueError, KeyError, TypeError) as error:
         raise UnavailableError(f"{url} does not speak Hrana: is it a libSQL server?") from error
-    if len(answers) < wanted:
+    if len(told) < wanted:
         raise UnavailableError(f"{url} left out answers")
-    return answers
+    return told
 
 
 def _answer(result: Mapping[str, Any]) -> BatchResult | StoreError:

@@ -6,13 +6,17 @@ It knows nothing of the tables. Measurements behind the numbers: facts/stores.md
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, Protocol
 
 from server.store import hrana_messages as messages
 from server.store.contract import (
     AuthError,
     BusyError,
+    Reader,
     Result,
     Row,
     StalledError,
@@ -23,6 +27,7 @@ from server.store.contract import (
 from server.store.group_commit import GroupCommit, Outcome
 from server.store.hrana import HttpTransport
 from server.store.hrana_messages import Batch, BatchResult, Step
+from server.store.snapshot import Snapshot
 
 PATIENCE_SECONDS = 10.0
 """How long one query or write may take in all."""
@@ -164,10 +169,23 @@ class RemoteStore:
             return error
 
 
-def connect(url: str, token: str) -> RemoteStore:
+class ServedStore(RemoteStore):
+    """A remote store whose server takes HTTP too, whatever else it is reached by."""
+
+    def __init__(self, transport: Transport, snapshots: Callable[[], Snapshot]) -> None:
+        super().__init__(transport)
+        self._snapshots = snapshots
+
+    def snapshot(self) -> AbstractAsyncContextManager[Reader]:
+        """See `Snapshotting.snapshot`."""
+        return self._snapshots()
+
+
+def connect(url: str, token: str) -> ServedStore:
     """The store at an address of `http(s)://` or `ws(s)://`; connects when it is first asked."""
+    snapshots = partial(Snapshot, re.sub("^ws", "http", url), token)
     if url.startswith("ws"):
         from server.store.ws import SocketTransport  # noqa: PLC0415  a quarter second of imports
 
-        return RemoteStore(SocketTransport(url, token))
-    return RemoteStore(HttpTransport(url, token))
+        return ServedStore(SocketTransport(url, token), snapshots)
+    return ServedStore(HttpTransport(url, token), snapshots)

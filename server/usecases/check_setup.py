@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from server.config import Config
 from server.domain.clock import now
@@ -11,28 +10,19 @@ from server.form_ai.catalogue import retirement_notice
 from server.store import directory, durability, outbox
 from server.store.contract import Store, StoreError
 from server.store.vault import Vault
+from server.usecases.check_deep import Finding, check_deep
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at. `mark` is ok, off (not configured) or FAIL."""
+async def check_setup(config: Config, store: Store, *, deep: bool = False) -> list[Finding]:
+    """Look at everything; never raises for something that is merely not configured.
 
-    mark: str
-    subject: str
-    text: str
-
-    @property
-    def failed(self) -> bool:
-        """Whether it does not work."""
-        return self.mark == "FAIL"
-
-
-async def check_setup(config: Config, store: Store) -> list[Finding]:
-    """Look at everything; never raises for something that is merely not configured."""
+    `deep` reads every row of the database too.
+    """
     return [
         *await _check_store(config, store),
         *_check_settings(config),
         *await _check_outbox(store),
+        *(await check_deep(store) if deep else ()),
     ]
 
 
