@@ -28,7 +28,7 @@ unit: .set-up/test
 
 # The program as a whole: real store, real HTTP, real browser, real wrangler. Much of it waits.
 rest: .set-up/test
-	$(BIN)/python -m pytest tests/integration tests/browser -n 4 --dist loadfile -q \
+	$(BIN)/python -m pytest tests/integration tests/browser -n 3 --dist loadfile -q \
 	  --cov=server --cov-branch --cov-append --cov-report= --cov-fail-under=90
 
 bench: .set-up/test
@@ -55,4 +55,5 @@ clean:
 	@sh scripts/venv.sh $(PYTHON) requirements-test.lock
 	npm ci --silent
 	@sh scripts/need.sh chromium chromium chromium-browser google-chrome
+	@sh scripts/need.sh chromium-headless-shell chromium-headless-shell || echo "going on without"
 	@mkdir -p .set-up && touch $@ .set-up/serve

@@ -131,21 +131,6 @@ def test_submission_id_when_fields_are_added_in_between_is_the_same(page: Page, 
     assert form_data(page)["__submission_id"] == page.evaluate("read")
 
 
-def test_submission_id_when_back_from_the_cache_is_new(page: Page, site: Site) -> None:
-    open_form(page, site)
-    page.evaluate("window.kept = true")
-    page.fill("[name=email]", "ada@example.com")
-    page.click("#send")
-    (first,) = submission_ids(site, 1)
-    page.wait_for_function("document.title == 'Thank you'")
-    page.evaluate("history.back()")
-    site.wait(lambda: len(site.views) == 2)
-    assert page.evaluate("window.kept") is True
-    fields = form_data(page)
-    assert fields["email"] == "ada@example.com"
-    assert fields["__submission_id"] != first
-
-
 # --- who it was -----------------------------------------------------------------------
 
 

@@ -166,22 +166,6 @@ def test_page_when_it_has_an_element_of_our_name_is_tracked(page: Page, site: Si
 # --- what it never does --------------------------------------------------------------
 
 
-def test_page_when_left_while_an_answer_is_out_is_kept_in_the_cache(page: Page, site: Site) -> None:
-    page.add_init_script(
-        "addEventListener('pageshow', event => { window.restored = event.persisted; });"
-    )
-    open_page(page, site)
-    site.answering.clear()
-    page.click("#plan")
-    page.evaluate("propgauge('event', 'favourite')")
-    page.click("#next")
-    site.wait(lambda: len(site.views) == 2)
-    page.evaluate("history.back()")
-    site.wait(lambda: len(site.views) == 3)
-    assert page.evaluate("restored") is True
-    assert page.evaluate("performance.getEntriesByType('navigation')[0].notRestoredReasons") is None
-
-
 OUR_LISTENERS = """{
   window.spent = [];
   window.active = [];

@@ -168,23 +168,6 @@ def test_prerendered_page_when_shown_is_a_view_and_not_before(page: Page, site: 
     assert len(site.views) == 1
 
 
-def test_page_when_back_from_the_cache_is_a_new_view(page: Page, site: Site) -> None:
-    first = open_page(page, site)
-    page.evaluate("window.kept = true")
-    page.click("#plan")
-    page.click("#next")
-    site.wait(lambda: len(site.views) == 2)
-    page.evaluate("history.back()")
-    site.wait(lambda: len(site.views) == 3)
-    assert page.evaluate("window.kept") is True
-    back = site.views[2]
-    assert back["url"] == first["url"]
-    assert back["page_view_id"] != first["page_view_id"]
-    assert back["session_id"] == first["session_id"]
-    assert (back["seq"], back["clicks"]) == (0, 0)
-    assert back["duration_ms"] < 1000
-
-
 @pytest.mark.parametrize(("minutes", "views"), [(29, 1), (31, 2)])
 def test_tab_when_shown_again_is_a_new_view_after_half_an_hour(
     page: Page, site: Site, minutes: int, views: int
