@@ -93,7 +93,7 @@ def test_origin_that_is_none_cannot_be_allowed(dashboard: Dashboard) -> None:
     one.server.track(one.view(), origin="null")
     assert one.states() == ["done", "wrong", "done", "waiting"]
     assert "sandboxed frame" in one.look()
-    assert "<button" not in one.html.split('class="steps"')[1]
+    assert "<button" not in one.html.split('class="visit-steps"')[1]
     for origin in ("null", "", "<script>", "https://a b"):
         answer = one.desk.post(one.path, {"origin": origin, "page": PAGE, "check": one.token})
         assert answer.status_code == 422
