@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from typing import Any
 
+from server.store.contract import Statement
+from tests import stored_leads
 from tests.beacons import event, view
 from tests.dashboard import unique
 from tests.running import RunningServer
@@ -15,9 +15,7 @@ FAILED = "UPDATE deliveries SET state = 'failed', last_status = 422, last_error 
 
 def execute(server: RunningServer, sql: str, *args: Any) -> None:
     """Change the server's database behind its back."""
-    with closing(sqlite3.connect(server.data_dir / "propgauge.db", timeout=10)) as database:
-        database.execute(sql, args)
-        database.commit()
+    stored_leads.execute(server.data_dir / "propgauge.db", Statement(sql, args))
 
 
 def partner_lead(server: RunningServer, **fields: Any) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from typing import Any
 import httpx
 
 from server.domain.qualification import THRESHOLDS, LeadScoringConfig
+from server.store.contract import Statement
+from tests import stored_leads
 from tests.dashboard import ADMIN, Dashboard, running_dashboard
 from tests.graph_server import GraphServer
 from tests.receiver import Receiver
@@ -77,9 +78,8 @@ class SettingsDesk:
 
     def execute(self, sql: str, *args: Any) -> None:
         """Change the server's database behind its back."""
-        with closing(sqlite3.connect(self.dashboard.server.data_dir / "propgauge.db")) as database:
-            database.execute(sql, args)
-            database.commit()
+        path = self.dashboard.server.data_dir / "propgauge.db"
+        stored_leads.execute(path, Statement(sql, args))
 
     def scored(self, email: str, p_fin: float, p_show: float, client_id: int = 1) -> None:
         """Store a result as of a response scored in the past."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import socket
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import apsw
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -123,9 +123,10 @@ class SharedServer:
 
     def execute(self, sql: str, args: Sequence[Any] = ()) -> None:
         """Change the server's database behind its back."""
-        with closing(sqlite3.connect(self.server.data_dir / "propgauge.db")) as database:
-            database.execute(sql, args)
-            database.commit()
+        # The server's own SQLite: Debian's cannot write to the search index.
+        with closing(apsw.Connection(str(self.server.data_dir / "propgauge.db"))) as database:
+            database.set_busy_timeout(10_000)
+            database.execute(sql, tuple(args)).fetchall()
 
     def unexpected(self) -> list[str]:
         """What the server logged that it never should."""

@@ -138,6 +138,10 @@ def test_method_when_the_path_does_not_take_it_is_a_problem_document(
     assert allowed in answer.headers["allow"]
 
 
+_PAUSED_ATTEMPTS = "propgauge_delivery_attempts_total[make_webhook][pause]"
+"""Counted after the pause is stored, so that by then all else is there to be read."""
+
+
 def test_gauges_when_deliveries_wait_tell_how_many_and_since_when(
     server: RunningServer, receiver: Receiver
 ) -> None:
@@ -145,12 +149,11 @@ def test_gauges_when_deliveries_wait_tell_how_many_and_since_when(
     for number in range(3):
         assert server.lead(email=f"gauge{number}@example.com").status_code == 201
     receiver.wait_for(1)
-    counted = eventually(
-        lambda: now if (now := samples(server))["propgauge_destinations_paused"] else None
-    )
+    counted = eventually(lambda: now if _PAUSED_ATTEMPTS in (now := samples(server)) else None)
     assert counted["propgauge_outbox_pending"] == 3
     assert 0 < counted["propgauge_outbox_oldest_seconds"] < 60
-    assert counted["propgauge_delivery_attempts_total[make_webhook][pause]"] >= 1
+    assert counted[_PAUSED_ATTEMPTS] >= 1
+    assert counted["propgauge_destinations_paused"] == 1
 
 
 def test_server_when_the_database_is_locked_says_so_and_recovers_by_itself(
