@@ -94,6 +94,8 @@ def test_filters_fill_the_address_and_are_saved_as_a_view(desk: Page, dashboard:
     expect(desk).to_have_url(re.compile(r"/leads\?q=exyz$"))
     expect(desk.get_by_text("No lead passes these filters")).to_be_visible()
     desk.get_by_role("link", name="Remove filter Search: exyz").click()
+    expect(desk.get_by_role("link", name="Henry Hot")).to_be_visible()
+    expect(desk).to_have_url(re.compile(r"/leads$"))
     desk.locator("summary", has_text="Filters").click()
     desk.get_by_label("Very Hot", exact=True).check()
     desk.get_by_label("Hot", exact=True).check()
