@@ -102,6 +102,11 @@ async def system_resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(sockaddr[0]) for *_kind, sockaddr in found))
 
 
+def trusted_authorities() -> ssl.SSLContext:
+    """certifi's, whatever the environment says; reading them takes some 16 ms."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class Egress:
     """Posts to addresses from outside. Hold one for the life of the process, then `close` it.
 
@@ -119,7 +124,7 @@ class Egress:
     ) -> None:
         self._timeout_seconds = timeout_seconds
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl_context or httpx.create_ssl_context(trust_env=False),
+            ssl_context=ssl_context or trusted_authorities(),
             max_connections=None,  # the outbox worker bounds them, so that none waits for another
             network_backend=_CheckedNetwork(resolve, allow_private=allow_private),
         )

@@ -18,10 +18,8 @@ from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 from server.destinations.egress import (
     Answer,
     Egress,
-    EgressError,
-    PrivateTargetError,
-    TargetRefusedError,
 )
+from server.destinations.sending import outcome_of, pause
 from server.domain.attribution import CLICK_ID_FIELDS, UTM_FIELDS
 from server.domain.clock import to_text
 from server.domain.delivery import (
@@ -245,25 +243,16 @@ class MakeWebhook:
         An answer that needs a person (401, 403, 404, 410, a target that is missing or refused)
         pauses the client's webhook; one that time may mend is retried.
         """
-        try:
-            return await self._send(delivery, now)
-        except PrivateTargetError as error:
-            return _pause(f"{error}; the setting ALLOW_PRIVATE_TARGETS allows it")
-        except TargetRefusedError as error:
-            return _pause(str(error))
-        except EgressError as error:
-            return Outcome(Verdict.RETRY, error=str(error))
-        except Exception as error:  # noqa: BLE001 # one odd delivery must not stop the worker
-            return Outcome(Verdict.RETRY, error=f"sending failed: {type(error).__name__}")
+        return await outcome_of(self._send(delivery, now))
 
     async def _send(self, delivery: Delivery, now: datetime) -> Outcome:
         target = self._targets(delivery.client_id)
         if target is None or not target.url:
-            return _pause("no webhook address is configured for this client")
+            return pause("no webhook address is configured for this client")
         try:
             headers = _headers(delivery, target.secret, now)
         except (ValueError, EmptyWebhookSecretError):
-            return _pause(f"the webhook secret is not base64 after {SECRET_PREFIX}")
+            return pause(f"the webhook secret is not base64 after {SECRET_PREFIX}")
         answer = await self._egress.post(
             target.url, headers=headers, content=delivery.payload.encode()
         )
@@ -319,7 +308,3 @@ def _retry_after_seconds(text: str, now: datetime) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return min(max(0.0, (moment - now).total_seconds()), MAX_RETRY_AFTER_SECONDS)
-
-
-def _pause(reason: str) -> Outcome:
-    return Outcome(Verdict.PAUSE, error=reason)

@@ -13,16 +13,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 from server.destinations.egress import (
     Answer,
     Egress,
     EgressError,
-    PrivateTargetError,
-    TargetRefusedError,
 )
 from server.destinations.meta_user_data import user_data_of
+from server.destinations.sending import outcome_of, pause
 from server.domain.attribution import without_query
 from server.domain.conversion import ActionSource, ConversionEvent, is_too_old, seconds_early
 from server.domain.delivery import (
@@ -33,6 +31,7 @@ from server.domain.delivery import (
     verdict_of_status,
 )
 from server.domain.ids import ClientId
+from server.domain.redaction import without_secrets
 
 NAME = "meta_capi"
 
@@ -115,21 +114,14 @@ class MetaCapi:
         What is wrong with token, permission or pixel pauses the client's events, what is wrong
         with this event fails it. One whose click id Meta finds malformed goes again without it.
         """
-        try:
-            return await self._send(delivery, now)
-        except PrivateTargetError as error:
-            return _pause(f"{error}; the setting ALLOW_PRIVATE_TARGETS allows it")
-        except TargetRefusedError as error:
-            return _pause(str(error))
-        except Exception as error:  # noqa: BLE001 # one odd delivery must not stop the worker
-            return Outcome(Verdict.RETRY, error=f"sending failed: {type(error).__name__}")
+        return await outcome_of(self._send(delivery, now))
 
     async def _send(self, delivery: Delivery, now: datetime) -> Outcome:
         target = self._targets(delivery.client_id)
         if target is None or not (target.pixel_id and target.token):
-            return _pause("no pixel id and access token are configured for this client")
+            return pause("no pixel id and access token are configured for this client")
         if problem := _problem_of(target):
-            return _pause(problem)
+            return pause(problem)
         event: dict[str, Any] = json.loads(delivery.payload)
         untimely = _untimely(event, now)
         return untimely or await self._send_event(target, event)
@@ -235,9 +227,11 @@ def _reply(answer: Answer, target: MetaTarget) -> _Reply:
     error = (fields or {}).get("error")
     error = error if isinstance(error, dict) else None
     wait = answer.headers.get("retry-after", "")
+    # Meta's errors may quote the token.
+    text = without_secrets(answer.body.decode("utf-8", "replace"), (target.token, target.proof))
     return _Reply(
         answer.status,
-        _without_secrets(answer.body.decode("utf-8", "replace"), target)[:MAX_RESPONSE_CHARS],
+        text[:MAX_RESPONSE_CHARS],
         retry_after_seconds=float(wait) if wait.isascii() and wait.isdigit() else None,
         is_json=fields is not None,
         error=None if error is None else _graph_error(error),
@@ -265,15 +259,6 @@ def _graph_error(error: Mapping[str, Any]) -> _GraphError:
 def _number(fields: Mapping[str, Any], name: str) -> int:
     value = fields.get(name)
     return value if type(value) is int else 0
-
-
-def _without_secrets(text: str, target: MetaTarget) -> str:
-    """The text without the token, which Meta's errors may quote, in any form that JSON gives it."""
-    for secret in filter(None, (target.token, target.proof)):
-        in_json = json.dumps(secret)[1:-1]
-        for form in (in_json.replace("/", r"\/"), in_json, secret, quote(secret, safe="")):
-            text = text.replace(form, "[secret]")
-    return text
 
 
 def _judged(reply: _Reply) -> Outcome:
@@ -330,7 +315,3 @@ def _gaps(event: Mapping[str, Any]) -> str:
 
 def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
-
-
-def _pause(reason: str) -> Outcome:
-    return Outcome(Verdict.PAUSE, error=reason)

@@ -22,9 +22,15 @@ _SHAPES = re.compile(
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
+    """The text without the secrets that are long enough, and without what looks like one."""
+    long_enough = (secret for secret in secrets if len(secret) >= MIN_SECRET_CHARS)
+    return _SHAPES.sub(REDACTED, without_secrets(text, long_enough))
+
+
+def without_secrets(text: str, secrets: Iterable[str]) -> str:
     """The text without the secrets, in any form that JSON or an address gives them."""
-    for secret in filter(lambda one: len(one) >= MIN_SECRET_CHARS, secrets):
+    for secret in filter(None, secrets):
         in_json = json.dumps(secret)[1:-1]
         for form in (in_json.replace("/", r"\/"), in_json, secret, quote(secret, safe="")):
             text = text.replace(form, REDACTED)
-    return _SHAPES.sub(REDACTED, text)
+    return text
