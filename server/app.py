@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from server import form_ai
 from server.config import ROOT, Config
 from server.destinations import Destination, make_webhook, meta_capi
-from server.destinations.egress import Answer, Egress
+from server.destinations.egress import Answer, Egress, trusted_authorities
 from server.destinations.make_webhook import MakeWebhook, WebhookTarget
 from server.destinations.meta_capi import MetaCapi, MetaTarget
 from server.domain import clock, timezone, user_agent
@@ -131,9 +131,10 @@ class EgressWithDemo(Egress):
     """An egress that may also call one private address: this server's own demo receiver."""
 
     def __init__(self, *, allow_private: bool, demo_url: str) -> None:
-        super().__init__(allow_private=allow_private)
+        authorities = trusted_authorities()
+        super().__init__(allow_private=allow_private, ssl_context=authorities)
         self._demo_url = demo_url
-        self._to_demo = Egress(allow_private=True)
+        self._to_demo = Egress(allow_private=True, ssl_context=authorities)
 
     async def post(self, url: str, *, headers: Mapping[str, str], content: bytes) -> Answer:
         """See `Egress.post`."""
