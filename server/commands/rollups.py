@@ -41,14 +41,13 @@ async def _rebuild(store: Store, client_id: int | None, zone: str | None) -> int
     counted = 0
     for client in await counts.clients(store):
         if client.client_id in chosen:
-            await counts.reset(store, client)
-            counted += await _catch_up(store, client.client_id)
+            counted += await _rebuild_one(store, client.client_id)
     return counted
 
 
-async def _catch_up(store: Store, client_id: ClientId) -> int:
+async def _rebuild_one(store: Store, client_id: ClientId) -> int:
     """Count a client's days under a progress bar; how many there were."""
-    from server.usecases.keep_rollups import catch_up
+    from server.usecases import keep_rollups
 
     with click.progressbar(length=0, label=f"Client {client_id}", show_pos=True) as bar:
 
@@ -56,5 +55,5 @@ async def _catch_up(store: Store, client_id: ClientId) -> int:
             bar.length = total
             bar.update(done - bar.pos)
 
-        await catch_up(store, clock.now(), client_id, told)
+        await keep_rollups.rebuild(store, clock.now(), client_id, told)
         return bar.pos

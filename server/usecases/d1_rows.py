@@ -26,6 +26,7 @@ from server.domain.suspicion import SuspicionLabel
 from server.domain.suspicion import label_of as suspicion_label_of
 from server.domain.user_agent import parse as parse_agent
 from server.domain.visitor import MatchKind
+from server.store import moving_in
 from server.store.leads import message_hash
 
 Source = Mapping[str, Any]
@@ -87,34 +88,8 @@ _SESSION = {
     **_VISIT_TIMES,
     **{
         name.replace("_", ""): name
-        for name in [
-            "session_id",
-            "visitor_id",
-            "site_key",
-            "ip",
-            "country",
-            "user_agent",
-            "browser",
-            "os",
-            "device",
-            "language",
-            "timezone",
-            "screen",
-            "landing_url",
-            "referrer",
-            "utm_source",
-            "utm_medium",
-            "utm_campaign",
-            "utm_term",
-            "utm_content",
-            "duration_seconds",
-            "max_scroll_percent",
-            "clicks",
-            "pages_visited",
-            "fbp",
-            "fbc",
-            "is_bot",
-        ]
+        for name in moving_in.SESSION_COLUMNS
+        if name not in ("client_id", "started_at", "last_seen_at", "bot_reason")
     },
     "ipaddress": "ip",
     **dict.fromkeys(("url", "pageurl", "landingpage", "entryurl"), "landing_url"),

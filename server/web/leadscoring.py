@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -122,13 +123,14 @@ class LeadScoringEndpoints:
         """
         length = request.headers.get("content-length", "")
         body = await bodies.read(request.receive, length, MAX_WEBHOOK_BYTES)
-        client = self._client_of(request, body)
+        read = functools.cache(lambda: bodies.json_object(body))
+        client = self._client_of(request, read)
         if client is None:
             return self._passed_over("unknown_client")
         if not await self._is_genuine(request, client, body):
             self._metrics.responses_refused.labels("signature").inc()
             raise AppError(ErrorCode.UNAUTHORIZED, "The signature is missing or wrong")
-        payload = bodies.json_object(body)
+        payload = read()
         channel = channels.response_channel(client.client_id)
         # A body of a MiB may take half a second to read.
         draft = await asyncio.to_thread(channel.parse, payload, client.scoring.typeform_roles)
@@ -141,14 +143,14 @@ class LeadScoringEndpoints:
         self._metrics.responses.labels(kind if is_new else "duplicate").inc()
         return JSONResponse({"ok": True} if is_new else {"ok": True, "duplicate": True})
 
-    def _client_of(self, request: Request, body: bytes) -> Client | None:
+    def _client_of(self, request: Request, read: Callable[[], dict[str, Any]]) -> Client | None:
         """The client that the address names, else the one whose settings name the form."""
         text = request.query_params.get("client_id", "")
         if text:
             client_id = ClientId(int(text)) if text.isascii() and text.isdigit() else None
             known = client_id is not None and self._directory.knows(client_id)
             return self._directory.client(client_id) if known and client_id else None
-        return self._directory.client_of_form(channels.form_id_of(bodies.json_object(body)))
+        return self._directory.client_of_form(channels.form_id_of(read()))
 
     async def _is_genuine(self, request: Request, client: Client, body: bytes) -> bool:
         """A valid signature, a key of the client that may write, or neither where that is let."""

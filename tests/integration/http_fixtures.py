@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import apsw
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -23,9 +22,10 @@ from server.domain import clock
 from server.domain.directory import FIRST_CLIENT, ApiKey, Client, Scope, Site, hash_of_key, new_key
 from server.domain.ids import ClientId
 from server.store import directory
+from server.store.contract import Statement
 from server.store.file import FileStore
 from server.store.vault import Vault
-from tests import beacons
+from tests import beacons, stored_leads
 from tests.receiver import Receiver
 from tests.running import RunningServer, free_port
 
@@ -123,10 +123,7 @@ class SharedServer:
 
     def execute(self, sql: str, args: Sequence[Any] = ()) -> None:
         """Change the server's database behind its back."""
-        # The server's own SQLite: Debian's cannot write to the search index.
-        with closing(apsw.Connection(str(self.server.data_dir / "propgauge.db"))) as database:
-            database.set_busy_timeout(10_000)
-            database.execute(sql, tuple(args)).fetchall()
+        stored_leads.execute(self.server.data_dir / "propgauge.db", Statement(sql, args))
 
     def unexpected(self) -> list[str]:
         """What the server logged that it never should."""
