@@ -97,7 +97,7 @@ class ResponseIntake:
     async def _lead(
         self, client: Client, draft: ResponseDraft, known: _Known, now: datetime
     ) -> Lead:
-        lead_draft, phone = _lead_draft(draft), parse_phone(draft.phone, client.default_region)
+        lead_draft, phone = draft_of_lead(draft), parse_phone(draft.phone, client.default_region)
         if known.refused:
             lead_draft = lead_draft.untracked()
         context = LeadContext(
@@ -175,7 +175,8 @@ def _digest(client_id: ClientId, draft: ResponseDraft) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:29]
 
 
-def _lead_draft(draft: ResponseDraft) -> LeadDraft:
+def draft_of_lead(draft: ResponseDraft) -> LeadDraft:
+    """The lead that a response tells of."""
     answers = {qa.question: qa.answer for qa in draft.answers}
     return LeadDraft(
         channel=draft.channel,

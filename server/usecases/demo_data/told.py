@@ -12,7 +12,7 @@ from server.domain.delivery import Delivery, DeliveryState
 from server.domain.directory import Client
 from server.domain.form_response import ResponseDraft
 from server.domain.ids import DeliveryId
-from server.domain.lead import WEBSITE, Channel, Lead, LeadDraft
+from server.domain.lead import WEBSITE, Channel, Lead
 from server.domain.qualification import LEAD, SUBMIT_APPLICATION
 from server.domain.visitor import MatchKind, Peer
 from server.store import form_responses, leads, scoring_results, seeding
@@ -28,7 +28,7 @@ from server.usecases.demo_data.follow_up import FollowUp
 from server.usecases.demo_data.plan import Slot
 from server.usecases.demo_data.responses import Response, Responses
 from server.usecases.demo_data.visits import Appearance, Visits
-from server.usecases.receive_response import FORWARD_AFTER, forward_id_of, lead_id_of
+from server.usecases.receive_response import FORWARD_AFTER, draft_of_lead, forward_id_of, lead_id_of
 from server.usecases.report_conversion import conversion_of
 from server.usecases.score_response import capi_data
 
@@ -132,7 +132,8 @@ class Storyteller:
     ) -> Lead:
         first, last = events[0], events[-1]
         matched = enquiry.match is not MatchKind.NONE
-        draft = _lead_draft(last.draft, WEBSITE if matched else "Typeform")
+        source = WEBSITE if matched else "Typeform"
+        draft = replace(draft_of_lead(last.draft), lead_source=source)
         country = enquiry.visitor.nation.country if enquiry.visitor else ""
         return self._makers.enquiries.judged(
             lead_id_of(self._client.client_id, first.draft),
@@ -243,21 +244,6 @@ class Storyteller:
             "form_ai_model": scored.model,
             **scores.signals,
         }
-
-
-def _lead_draft(draft: ResponseDraft, lead_source: str) -> LeadDraft:
-    return LeadDraft(
-        channel=Channel.TYPEFORM,
-        lead_source=lead_source,
-        first_name=draft.first_name,
-        last_name=draft.last_name,
-        email=draft.email,
-        phone=draft.phone,
-        page_url=draft.page_url,
-        attribution=draft.attribution,
-        visitor_id=draft.visitor_id,
-        extra={answer.question: answer.answer for answer in draft.answers},
-    )
 
 
 def _traces(enquiry: Enquiry, appearance: Appearance | None) -> Traces | None:
