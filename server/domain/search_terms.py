@@ -10,7 +10,8 @@ MAX_QUERY_CHARS = 200
 MAX_TERMS = 8
 """Enough for a name, an address and a number; each more costs a look-up."""
 
-_PHONE = re.compile(r"[+(]?\d(?:[\s()./-]*\d){5,}")
+_PHONE = re.compile(r"(?<!\S)(?:tel:|\()?([+(]?\d(?:[\s()./-]*\d){5,})[),.;:]*(?!\S)")
+"""A number by itself: digits inside an e-mail address or the name of a unit are part of it."""
 _NOT_DIGITS = re.compile(r"\D")
 
 Term = tuple[str, ...]
@@ -20,7 +21,7 @@ Term = tuple[str, ...]
 def search_terms(text: str, default_region: str | None) -> tuple[Term, ...]:
     """The terms that must all be found. A phone number is found however it was written."""
     short = text[:MAX_QUERY_CHARS]
-    numbers = [_phone_term(found[0], default_region) for found in _PHONE.finditer(short)]
+    numbers = [_phone_term(found[1], default_region) for found in _PHONE.finditer(short)]
     words = [(word,) for word in _PHONE.sub(" ", short).split()]
     return tuple(dict.fromkeys([*numbers, *words]))[:MAX_TERMS]
 

@@ -216,7 +216,9 @@ SEARCHES = {
     "lo": True,
     "ve": False,
     "example.com": True,
+    "al1906234x@example.com": True,
     "creek": True,
+    "T-190623/b": True,
     "bedroom": True,
     "ada nobody": False,
     "020 7946 0123": True,
@@ -238,10 +240,10 @@ async def test_search_finds_words_parts_of_them_and_numbers_however_written(
 ) -> None:
     lead = lead_row(
         Name="Ada Lovelace",
-        Email="al@example.com",
+        Email="al1906234x@example.com",
         Phone="020 7946 0123",
         PhoneE164="+442079460123",
-        Project="Creek View",
+        Project="Creek View T-190623/b",
         Message="A two\nbedroom home 😀",
     )
     await fill(store, lead)

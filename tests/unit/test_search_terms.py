@@ -24,6 +24,22 @@ def test_search_terms_of_a_number_hold_it_without_country_and_trunk(written: str
     assert "2079460123" in term
 
 
+@pytest.mark.parametrize("around", ["{},", "{}.", "tel:{}", "ada {}; bob", "({})"])
+def test_search_terms_of_a_number_in_a_text_hold_it(around: str) -> None:
+    terms = search_terms(around.format("+442079460123"), None)
+    assert any("442079460123" in term for term in terms)
+    assert {word for term in terms for word in term if not word.isdecimal()} <= {"ada", "bob"}
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["ada1234567@example.com", "ada-1234567b", "1234567-a", "A1-234567/b", "v_1234567", "1234567x"],
+)
+def test_search_terms_of_a_word_with_digits_are_the_word(word: str) -> None:
+    assert search_terms(word, "GB") == ((word,),)
+    assert search_terms(f"ada {word} bob", "GB") == (("ada",), (word,), ("bob",))
+
+
 def test_search_terms_of_a_name_and_a_number_are_both() -> None:
     number, name = search_terms("ada +44 20 7946 0123", None)
     assert name == ("ada",)
