@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -248,11 +249,11 @@ def test_export_holds_all_leads_that_pass_and_is_kept_in_the_trail(
     exported = rows_of(answer)
     assert [row["project"] for row in exported] == [f"p{n}" for n in range(PAGE_ROWS + 49, -1, -1)]
     assert answer.headers["content-disposition"].startswith('attachment; filename="leads-1-')
-    (entry,) = dashboard.server.query(
-        "SELECT actor FROM audit_trail WHERE action = 'leads_exported' AND details LIKE ?",
-        (f"%{name}%",),
-    )
+    entry = dashboard.server.query(
+        "SELECT actor, details FROM audit_trail WHERE action = 'leads_exported' ORDER BY id"
+    )[-1]
     assert entry["actor"] == SALES
+    assert json.loads(entry["details"]) == {"query": "label=Very+Hot", "searched": True}
 
 
 def test_export_leaves_engagement_empty_without_a_tracked_visit(

@@ -58,7 +58,7 @@ class Inbox:
         return response
 
     async def export(self, call: Call) -> Response:
-        """All leads that pass, as CSV; who took them is kept."""
+        """All leads that pass, as CSV; who took them is kept, but not whom they searched for."""
         query = inbox_query.parse(call.query.multi_items())
         for name, message in query.errors.items():
             raise invalid_field(name, message)
@@ -67,7 +67,7 @@ class Inbox:
             call.user.user_id,
             call.user.email,
             "leads_exported",
-            details={"query": query.address()},
+            details={"query": query.address(q=""), "searched": bool(query.text)},
         )
         await self._store.write([audit.entry_statement(entry, call.now)])
         listing = query.listing(call.client, call.user.user_id, call.now, call.zone)
