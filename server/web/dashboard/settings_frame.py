@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,10 @@ class Fault:
     latest: Row | None = None
 
 
+Refused = Callable[[Call, Fault], Awaitable[Response]]
+"""A tab's page again, with what was wrong."""
+
+
 class SettingsFrame:
     """Routes for admins of a client, and pages with the tabs around them."""
 
@@ -69,9 +73,16 @@ class SettingsFrame:
         """A page of a tab."""
         return self._parts.gate.route(PATH + tab, page, Access.ADMIN)
 
-    def post(self, path: str, page: Page) -> BaseRoute:
-        """What a form of a tab is sent to."""
-        return self._parts.gate.route(PATH + path, page, Access.ADMIN, ["POST"])
+    def post(self, path: str, act: Page, refused: Refused) -> BaseRoute:
+        """What a form of a tab is sent to; where it is refused, the tab says why."""
+
+        async def acted(call: Call) -> Response:
+            try:
+                return await act(call)
+            except AppError as error:
+                return await refused(call, await self.fault(call, error))
+
+        return self._parts.gate.route(PATH + path, acted, Access.ADMIN, ["POST"])
 
     async def settings(self, call: Call) -> Settings:
         """The client's settings as they are now."""
@@ -105,6 +116,25 @@ class SettingsFrame:
             raise error
         faults = [(one.field.partition(".")[0], one.message) for one in error.fields]
         return Fault(status, {name: _sentence(name, message) for name, message in faults})
+
+    async def change_scoring(self, call: Call, fields: Mapping[str, Any]) -> bool:
+        """Put a form's settings for scoring into force; raises AppError."""
+        client_id = call.client.client_id
+        return await self._change.change_scoring(author(call), client_id, revision(call), fields)
+
+    async def change_client(self, call: Call, fields: Mapping[str, Any]) -> bool:
+        """Put a form's settings of the client into force; raises AppError."""
+        client_id = call.client.client_id
+        return await self._change.change_client(author(call), client_id, revision(call), fields)
+
+    async def resume(self, call: Call, tab: str, destination: str, text: str) -> Response:
+        """Send what waits for a paused destination."""
+        did = await self._change.resume(author(call), call.client.client_id, destination)
+        return self.done(call, tab, text if did else "It was not paused.")
+
+    def saved(self, call: Call, tab: str, text: str, *, did: bool) -> Response:
+        """Back to a tab, which says what was saved, if anything was otherwise before."""
+        return self.done(call, tab, text if did else "Nothing was changed.")
 
     def done(self, call: Call, tab: str, text: str) -> Response:
         """Back to a tab, which says what was done."""

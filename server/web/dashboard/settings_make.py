@@ -11,19 +11,13 @@ from starlette.routing import BaseRoute
 
 from server.destinations import make_webhook
 from server.domain.directory import origin_of
-from server.domain.errors import AppError, invalid_field
+from server.domain.errors import invalid_field
 from server.domain.ids import new_id
 from server.store import settings_pages
 from server.usecases.try_destination import Tried, try_webhook
 from server.web.dashboard.call import Call
 from server.web.dashboard.parts import Parts
-from server.web.dashboard.settings_frame import (
-    Fault,
-    SettingsFrame,
-    author,
-    revision,
-    secret_fields,
-)
+from server.web.dashboard.settings_frame import Fault, SettingsFrame, secret_fields
 
 TAB = "/make"
 MAX_URL_CHARS = 2_000
@@ -36,17 +30,16 @@ class MakeTab:
 
     def __init__(self, parts: Parts, frame: SettingsFrame) -> None:
         self._parts = parts
-        self._change = parts.settings
         self._frame = frame
 
     def routes(self) -> list[BaseRoute]:
         """The page, the address, the signing secret, a test, and resuming."""
         return [
             self._frame.get(TAB, self.show),
-            self._frame.post(TAB, self.save),
-            self._frame.post(f"{TAB}/secret", self.make_secret),
-            self._frame.post(f"{TAB}/test", self.test),
-            self._frame.post(f"{TAB}/resume", self.resume),
+            self._frame.post(TAB, self.save, self._page),
+            self._frame.post(f"{TAB}/secret", self.make_secret, self._page),
+            self._frame.post(f"{TAB}/test", self.test, self._page),
+            self._frame.post(f"{TAB}/resume", self.resume, self._page),
         ]
 
     async def show(self, call: Call) -> Response:
@@ -58,34 +51,22 @@ class MakeTab:
         fields = secret_fields(call, "make_webhook_url")
         if call.text("remove_make_webhook_secret"):
             fields["make_webhook_secret"] = ""
-        try:
-            _check(fields.get("make_webhook_url", ""))
-            did = await self._change.change_client(
-                author(call), call.client.client_id, revision(call), fields
-            )
-        except AppError as error:
-            return await self._page(call, await self._frame.fault(call, error))
-        return self._frame.done(call, TAB, "Webhook saved." if did else "Nothing was changed.")
+        _check(fields.get("make_webhook_url", ""))
+        did = await self._frame.change_client(call, fields)
+        return self._frame.saved(call, TAB, "Webhook saved.", did=did)
 
     async def make_secret(self, call: Call) -> Response:
         """Make a signing secret and show it, this once."""
         random = secrets.token_bytes(_SECRET_BYTES)
         secret = make_webhook.SECRET_PREFIX + base64.b64encode(random).decode()
-        fields = {"make_webhook_secret": secret}
-        try:
-            await self._change.change_client(
-                author(call), call.client.client_id, revision(call), fields
-            )
-        except AppError as error:
-            return await self._page(call, await self._frame.fault(call, error))
+        await self._frame.change_client(call, {"make_webhook_secret": secret})
         return await self._page(call, new_secret=secret)
 
     async def test(self, call: Call) -> Response:
         """Send a sample lead and show the answer."""
         client = self._parts.directory.client(call.client.client_id)
         if not client.make_webhook_url:
-            missing = invalid_field("test", "There is no webhook address yet.")
-            return await self._page(call, await self._frame.fault(call, missing))
+            raise invalid_field("test", "There is no webhook address yet.")
         destination = self._parts.destinations[make_webhook.NAME]
         sample_id = new_id("test", call.now)
         tried = await try_webhook(destination, client, sample_id, self._parts.now)
@@ -93,10 +74,8 @@ class MakeTab:
 
     async def resume(self, call: Call) -> Response:
         """Send what waits."""
-        did = await self._change.resume(author(call), call.client.client_id, make_webhook.NAME)
-        return self._frame.done(
-            call, TAB, "Leads are being sent again." if did else "It was not paused."
-        )
+        text = "Leads are being sent again."
+        return await self._frame.resume(call, TAB, make_webhook.NAME, text)
 
     async def _page(
         self,

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 
 from server.destinations import meta_capi
 from server.domain.clock import to_text
-from server.domain.errors import AppError, invalid_field
+from server.domain.errors import invalid_field
 from server.domain.ids import new_id
 from server.domain.qualification import LeadScoringConfig
 from server.store import settings_pages
@@ -20,13 +20,7 @@ from server.usecases.change_settings import Settings
 from server.usecases.try_destination import Tried, try_meta
 from server.web.dashboard.call import Call
 from server.web.dashboard.parts import Parts
-from server.web.dashboard.settings_frame import (
-    Fault,
-    SettingsFrame,
-    author,
-    revision,
-    secret_fields,
-)
+from server.web.dashboard.settings_frame import Fault, SettingsFrame, secret_fields
 
 TAB = "/meta"
 PLAIN = ("pixel_id", "event_name", "event_source_url", "action_source")
@@ -43,17 +37,16 @@ class MetaTab:
 
     def __init__(self, parts: Parts, frame: SettingsFrame) -> None:
         self._parts = parts
-        self._change = parts.settings
         self._frame = frame
 
     def routes(self) -> list[BaseRoute]:
         """The page, its settings, test mode, a test event, and resuming."""
         return [
             self._frame.get(TAB, self.show),
-            self._frame.post(TAB, self.save),
-            self._frame.post(f"{TAB}/test-mode", self.set_test_mode),
-            self._frame.post(f"{TAB}/test", self.test),
-            self._frame.post(f"{TAB}/resume", self.resume),
+            self._frame.post(TAB, self.save, self._page),
+            self._frame.post(f"{TAB}/test-mode", self.set_test_mode, self._page),
+            self._frame.post(f"{TAB}/test", self.test, self._page),
+            self._frame.post(f"{TAB}/resume", self.resume, self._page),
         ]
 
     async def show(self, call: Call) -> Response:
@@ -74,8 +67,7 @@ class MetaTab:
             return await self._save(call, fields, "Test mode has ended.")
         code, hours = call.text("test_event_code"), call.text("hours")
         if not code:
-            missing = invalid_field("test_event_code", "is missing: Meta's Events Manager shows it")
-            return await self._page(call, await self._frame.fault(call, missing))
+            raise invalid_field("test_event_code", "is missing: Meta's Events Manager shows it")
         chosen = int(hours) if hours in map(str, HOURS) else DEFAULT_HOURS
         until = to_text(call.now + timedelta(hours=chosen))
         fields = {"test_event_code": code, "test_event_until": until}
@@ -85,8 +77,7 @@ class MetaTab:
         """Send a sample event and show Meta's answer; in test mode only, else it would count."""
         client = self._parts.directory.client(call.client.client_id)
         if not client.scoring.test_code(call.now):
-            untested = invalid_field("test", "Begin test mode first: the event would count.")
-            return await self._page(call, await self._frame.fault(call, untested))
+            raise invalid_field("test", "Begin test mode first: the event would count.")
         destination = self._parts.destinations[meta_capi.NAME]
         sample_id = new_id("test", call.now)
         return await self._page(
@@ -95,18 +86,12 @@ class MetaTab:
 
     async def resume(self, call: Call) -> Response:
         """Send what waits."""
-        did = await self._change.resume(author(call), call.client.client_id, meta_capi.NAME)
-        return self._frame.done(
-            call, TAB, "Events are being sent again." if did else "It was not paused."
-        )
+        text = "Events are being sent again."
+        return await self._frame.resume(call, TAB, meta_capi.NAME, text)
 
     async def _save(self, call: Call, fields: dict[str, Any], text: str) -> Response:
-        client_id = call.client.client_id
-        try:
-            did = await self._change.change_scoring(author(call), client_id, revision(call), fields)
-        except AppError as error:
-            return await self._page(call, await self._frame.fault(call, error))
-        return self._frame.done(call, TAB, text if did else "Nothing was changed.")
+        did = await self._frame.change_scoring(call, fields)
+        return self._frame.saved(call, TAB, text, did=did)
 
     async def _page(
         self, call: Call, fault: Fault | None = None, tried: Tried | None = None

@@ -9,13 +9,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from server.config import Config
-from server.domain.errors import AppError
 from server.form_ai.catalogue import CATALOGUE, KnownModel, retirement_notice
 from server.form_ai.chain import NO_TEMPERATURE, Chain, parse_models
 from server.form_ai.contract import ModelSpec
 from server.web.dashboard.call import Call
 from server.web.dashboard.parts import Parts
-from server.web.dashboard.settings_frame import Fault, SettingsFrame, author, revision
+from server.web.dashboard.settings_frame import Fault, SettingsFrame
 
 TAB = "/models"
 
@@ -36,12 +35,11 @@ class ModelsTab:
     def __init__(self, parts: Parts, frame: SettingsFrame) -> None:
         self._config = parts.config
         self._chain = parts.chain
-        self._change = parts.settings
         self._frame = frame
 
     def routes(self) -> list[BaseRoute]:
         """The page and its form."""
-        return [self._frame.get(TAB, self.show), self._frame.post(TAB, self.save)]
+        return [self._frame.get(TAB, self.show), self._frame.post(TAB, self.save, self._page)]
 
     async def show(self, call: Call) -> Response:
         """The models as they are."""
@@ -51,13 +49,8 @@ class ModelsTab:
         """Store another order of models; none at all means the server's own."""
         lines = call.text("form_ai_models").replace(",", "\n").splitlines()
         fields = {"form_ai_models": ",".join(line.strip() for line in lines if line.strip())}
-        try:
-            did = await self._change.change_scoring(
-                author(call), call.client.client_id, revision(call), fields
-            )
-        except AppError as error:
-            return await self._page(call, await self._frame.fault(call, error))
-        return self._frame.done(call, TAB, "Models saved." if did else "Nothing was changed.")
+        did = await self._frame.change_scoring(call, fields)
+        return self._frame.saved(call, TAB, "Models saved.", did=did)
 
     async def _page(self, call: Call, fault: Fault | None = None) -> Response:
         settings = await self._frame.settings(call)

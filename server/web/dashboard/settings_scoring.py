@@ -31,9 +31,9 @@ class ScoringTab:
         """The page, its draft, and publishing."""
         return [
             self._frame.get(TAB, self.show),
-            self._frame.post("/draft", self.save_draft),
-            self._frame.post("/discard", self.discard),
-            self._frame.post("/publish", self.publish),
+            self._frame.post("/draft", self.save_draft, self._refused),
+            self._frame.post("/discard", self.discard, self._refused),
+            self._frame.post("/publish", self.publish, self._refused),
         ]
 
     async def show(self, call: Call) -> Response:
@@ -50,32 +50,23 @@ class ScoringTab:
 
     async def save_draft(self, call: Call) -> Response:
         """Keep the thresholds for later."""
-        fields, client_id = _fields(call), call.client.client_id
-        try:
-            await self._change.save_draft(author(call), client_id, revision(call), fields)
-        except AppError as error:
-            return await self._refused(call, fields, error)
+        client_id = call.client.client_id
+        await self._change.save_draft(author(call), client_id, revision(call), _fields(call))
         return self._frame.done(call, TAB, "Draft saved. It is not in force yet.")
 
     async def publish(self, call: Call) -> Response:
         """Put the thresholds into force."""
-        fields, client_id = _fields(call), call.client.client_id
-        try:
-            await self._change.publish(author(call), client_id, revision(call), fields)
-        except AppError as error:
-            return await self._refused(call, fields, error)
+        client_id = call.client.client_id
+        await self._change.publish(author(call), client_id, revision(call), _fields(call))
         return self._frame.done(call, TAB, "Published. Responses are graded by these settings now.")
 
     async def discard(self, call: Call) -> Response:
         """Forget the draft."""
-        try:
-            await self._change.discard_draft(author(call), call.client.client_id, revision(call))
-        except AppError as error:
-            return await self._refused(call, {}, error)
+        await self._change.discard_draft(author(call), call.client.client_id, revision(call))
         return self._frame.done(call, TAB, "Draft discarded.")
 
-    async def _refused(self, call: Call, fields: Mapping[str, str], error: AppError) -> Response:
-        fault = await self._frame.fault(call, error)
+    async def _refused(self, call: Call, fault: Fault) -> Response:
+        fields = {name: call.text(name) for name in DRAFTED if name in call.form}
         settings = await self._frame.settings(call)
         shown = None if fault.errors else changed(settings.drafted, fields)
         return await self._page(call, settings, fields, fault, shown)

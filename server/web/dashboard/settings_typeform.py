@@ -10,19 +10,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from server.domain.contact_role import Role
-from server.domain.errors import AppError
 from server.store import settings_pages
 from server.usecases.change_settings import Settings
 from server.web import leadscoring, snippets
 from server.web.dashboard.call import Call
 from server.web.dashboard.parts import Parts
-from server.web.dashboard.settings_frame import (
-    Fault,
-    SettingsFrame,
-    author,
-    revision,
-    secret_fields,
-)
+from server.web.dashboard.settings_frame import Fault, SettingsFrame, secret_fields
 
 TAB = "/typeform"
 ROLES = {
@@ -41,15 +34,14 @@ class TypeformTab:
 
     def __init__(self, parts: Parts, frame: SettingsFrame) -> None:
         self._parts = parts
-        self._change = parts.settings
         self._frame = frame
 
     def routes(self) -> list[BaseRoute]:
         """The page, its settings, and a secret to be made."""
         return [
             self._frame.get(TAB, self.show),
-            self._frame.post(TAB, self.save),
-            self._frame.post(f"{TAB}/secret", self.make_secret),
+            self._frame.post(TAB, self.save, self._page),
+            self._frame.post(f"{TAB}/secret", self.make_secret, self._page),
         ]
 
     async def show(self, call: Call) -> Response:
@@ -64,30 +56,20 @@ class TypeformTab:
             "typeform_roles": await self._roles(call, roles),
             **secret_fields(call, "typeform_secret"),
         }
-        return await self._save(call, fields)
+        did = await self._frame.change_scoring(call, fields)
+        return self._frame.saved(call, TAB, "Typeform settings saved.", did=did)
 
     async def make_secret(self, call: Call) -> Response:
         """Make a secret and show it, this once."""
         secret = secrets.token_urlsafe(_SECRET_BYTES)
-        return await self._save(call, {"typeform_secret": secret}, secret)
+        await self._frame.change_scoring(call, {"typeform_secret": secret})
+        return await self._page(call, new_secret=secret)
 
     async def _roles(self, call: Call, typed: dict[str, str]) -> dict[str, str]:
         """The roles typed, beside others that the API was told."""
         stored = (await self._frame.settings(call)).scoring.typeform_roles
         others = {role: name for role, name in stored.items() if role not in typed}
         return others | {role: name for role, name in typed.items() if name}
-
-    async def _save(self, call: Call, fields: dict[str, Any], new_secret: str = "") -> Response:
-        try:
-            did = await self._change.change_scoring(
-                author(call), call.client.client_id, revision(call), fields
-            )
-        except AppError as error:
-            return await self._page(call, await self._frame.fault(call, error))
-        if new_secret:
-            return await self._page(call, new_secret=new_secret)
-        text = "Typeform settings saved." if did else "Nothing was changed."
-        return self._frame.done(call, TAB, text)
 
     async def _page(self, call: Call, fault: Fault | None = None, new_secret: str = "") -> Response:
         client_id, config = call.client.client_id, self._parts.config
