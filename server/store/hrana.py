@@ -17,6 +17,7 @@ from server.store.contract import (
     UnreachableError,
 )
 from server.store.hrana_messages import Batch, BatchResult
+from server.store.kept_streams import KeptStreams
 
 CONNECT_SECONDS = 3.0
 KEEP_ALIVE_SECONDS = 20.0
@@ -24,64 +25,124 @@ KEEP_ALIVE_SECONDS = 20.0
 
 PATH = "/v2/pipeline"
 
+_CLOSE = {"type": "close"}
 
-class HttpTransport:
-    """See `remote.Transport`. Each round trip is a stream of its own, closed at its end.
+
+class Wire:
+    """The way to a server: posts, and tells what was refused.
 
     It uses httpx below its client, whose redirects, cookies and hooks cost half of a round trip.
+    `read_seconds` bounds the wait for an answer where the caller does not.
     """
 
-    def __init__(self, url: str, token: str) -> None:
-        self._url = url
-        self._endpoint = httpx.URL(url + PATH)
-        self._headers = {"content-type": "application/json", "host": self._endpoint.netloc.decode()}
+    def __init__(self, url: str, token: str, *, read_seconds: float | None = None) -> None:
+        self.url = url
+        self._headers = {"content-type": "application/json"}
         if token:
             self._headers["authorization"] = f"Bearer {token}"
+        self._timeout = {"connect": CONNECT_SECONDS, "read": read_seconds}
         limits = httpx.Limits(keepalive_expiry=KEEP_ALIVE_SECONDS)
         self._transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+
+    async def post(self, endpoint: httpx.URL, body: bytes) -> httpx.Response:
+        """The answer, read to its end; raises StoreError where it is no 2xx or never came."""
+        request = httpx.Request(
+            "POST",
+            endpoint,
+            headers=self._headers,
+            content=body,
+            extensions={"timeout": self._timeout},
+        )
+        try:
+            response = await self._transport.handle_async_request(request)
+            try:
+                await response.aread()
+            finally:
+                await response.aclose()
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise UnreachableError(f"{self.url} cannot be reached: {_reason(error)}") from error
+        except httpx.TransportError as error:
+            raise UnavailableError(f"the connection broke: {_reason(error)}") from error
+        if not response.is_success:
+            raise _refusal(self.url, response)
+        return response
+
+    async def close(self) -> None:
+        """End all connections."""
+        await self._transport.aclose()
+
+
+class Stream:
+    """A database connection of the server's, kept by its baton; one round trip at a time.
+
+    After an error that was raised it is over: the server ends what is not asked for.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._baton: str | None = None
+        self._endpoint = httpx.URL(wire.url + PATH)
+
+    async def run(
+        self, batches: Sequence[Batch], *, closing: bool = False
+    ) -> list[BatchResult | StoreError]:
+        """The answers to batches, run one after the other; `closing` ends the stream with them."""
+        requests: list[dict[str, Any]] = [{"type": "batch", "batch": batch} for batch in batches]
+        if closing:
+            requests.append(_CLOSE)
+        body = to_json({"baton": self._baton, "requests": requests})
+        response = await self._wire.post(self._endpoint, body)
+        try:
+            told = from_json(response.content)
+            self._baton = told.get("baton")
+            if told.get("base_url"):
+                self._endpoint = httpx.URL(told["base_url"].rstrip("/") + PATH)
+            answers = [_answer(result) for result in told["results"][: len(batches)]]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UnavailableError(
+                f"{self._wire.url} does not speak Hrana: is it a libSQL server?"
+            ) from error
+        if len(answers) < len(batches):
+            raise UnavailableError(f"{self._wire.url} left out answers")
+        return answers
+
+    async def close(self) -> None:
+        """Tell the server that the stream is over."""
+        await self.run([], closing=True)
+
+
+class HttpTransport:
+    """See `remote.Transport`. Reads share streams, which the server ends when they rest."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._wire = Wire(url, token)
+        self._reads = KeptStreams(self._opened, Stream.run, _left)
 
     async def run(
         self, batches: Sequence[Batch], *, writing: bool
     ) -> list[BatchResult | StoreError]:
-        """See `Transport.run`; reads and writes have connections of their own anyway."""
-        del writing
-        requests = [{"type": "batch", "batch": batch} for batch in batches]
-        body = to_json({"requests": [*requests, {"type": "close"}]})
-        try:
-            response = await self._post(body)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise UnreachableError(f"{self._url} cannot be reached: {_reason(error)}") from error
-        except httpx.TransportError as error:
-            raise UnavailableError(f"the connection broke: {_reason(error)}") from error
-        if not response.is_success:
-            raise refusal(self._url, response)
-        return answers(self._url, response, len(batches))
-
-    async def _post(self, body: bytes) -> httpx.Response:
-        request = httpx.Request(
-            "POST",
-            self._endpoint,
-            headers=self._headers,
-            content=body,
-            extensions={"timeout": {"connect": CONNECT_SECONDS}},
-        )
-        response = await self._transport.handle_async_request(request)
-        try:
-            await response.aread()
-        finally:
-            await response.aclose()
-        return response
+        """See `Transport.run`."""
+        if writing:
+            return await self._opened().run(batches, closing=True)
+        return await self._reads.run(batches)
 
     async def close(self) -> None:
         """See `Transport.close`."""
-        await self._transport.aclose()
+        await self._wire.close()
+
+    def _opened(self) -> Stream:
+        return Stream(self._wire)
+
+
+def _left(_stream: Stream) -> None:
+    """The server ends what rests; to tell it would cost a round trip."""
 
 
 def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def refusal(url: str, response: httpx.Response) -> StoreError:
+def _refusal(url: str, response: httpx.Response) -> StoreError:
     """The error that an answer other than 2xx stands for."""
     status = response.status_code
     if status in (401, 403):
@@ -90,18 +151,6 @@ def refusal(url: str, response: httpx.Response) -> StoreError:
         return TooBigError(f"{url} takes no request of this size")
     hint = "; is it a libSQL server?" if status in (404, 405) else ""
     return UnavailableError(f"{url} answers with HTTP {status}{hint}")
-
-
-def answers(url: str, response: httpx.Response, wanted: int) -> list[BatchResult | StoreError]:
-    """The answers to so many batches; raises UnavailableError where there are fewer."""
-    try:
-        results = from_json(response.content)["results"]
-        told = [_answer(result) for result in results[:wanted]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnavailableError(f"{url} does not speak Hrana: is it a libSQL server?") from error
-    if len(told) < wanted:
-        raise UnavailableError(f"{url} left out answers")
-    return told
 
 
 def _answer(result: Mapping[str, Any]) -> BatchResult | StoreError:

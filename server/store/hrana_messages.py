@@ -106,6 +106,11 @@ def replication_index_of(batch: BatchResult) -> int:
     return int(batch.get("replication_index") or 0)
 
 
+def is_behind(batch: Batch, answer: BatchResult) -> bool:
+    """Whether an answer to `read` knows less than was asked for."""
+    return 0 < replication_index_of(answer) < int(batch.get("replication_index") or 0)
+
+
 def _result(step: Mapping[str, Any] | None) -> Result:
     if step is None:
         raise StoreError("the server left out the result of a statement")

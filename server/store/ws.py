@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import aiohttp
 from libsql_client import LibsqlError
@@ -19,10 +19,18 @@ from libsql_client.hrana.conn import HranaConn, HranaStream
 from server.store import hrana_messages as messages
 from server.store.contract import AuthError, StoreError, UnavailableError, UnreachableError
 from server.store.hrana_messages import Batch, BatchResult
+from server.store.kept_streams import Answers, KeptStreams
 
 CONNECT_SECONDS = 3.0
 MAX_MESSAGE_BYTES = 40 * 2**20
 """Above the 32 MB that sqld puts into all answers of a request, base64 and all."""
+
+
+class _Link(NamedTuple):
+    """A connection, and the streams of its reads."""
+
+    connection: HranaConn
+    reads: KeptStreams[HranaStream]
 
 
 class SocketTransport:
@@ -36,19 +44,20 @@ class SocketTransport:
         self._token = token or None
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
         self._session = aiohttp.ClientSession(timeout=timeout)
-        self._connections: dict[bool, HranaConn] = {}
+        self._links: dict[bool, _Link] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     async def run(
         self, batches: Sequence[Batch], *, writing: bool
     ) -> list[BatchResult | StoreError]:
         """See `Transport.run`."""
-        connection = self._connection(writing=writing)
+        connection, reads = self._link(writing=writing)
         try:
             await self._greeted(connection)
+            if not writing:
+                return await reads.run(batches)
             with connection.open_stream() as stream:
-                answers = [_batch(stream, batch) for batch in batches]
-            return [await self._answer(answer) for answer in answers]
+                return await self._ask(stream, batches)
         except (asyncio.CancelledError, UnavailableError):
             self._drop(connection)
             raise
@@ -58,18 +67,24 @@ class SocketTransport:
 
     async def close(self) -> None:
         """See `Transport.close`."""
-        for connection in list(self._connections.values()):
-            self._drop(connection)
+        for link in list(self._links.values()):
+            self._drop(link.connection)
         if self._closing:
             await asyncio.wait(self._closing, timeout=1)
         await self._session.close()
 
-    def _connection(self, *, writing: bool) -> HranaConn:
-        connection = self._connections.get(writing)
-        if connection is None or connection.exception is not None:
+    async def _ask(self, stream: HranaStream, batches: Sequence[Batch]) -> Answers:
+        answers = [_batch(stream, batch) for batch in batches]
+        return [await self._answer(answer) for answer in answers]
+
+    def _link(self, *, writing: bool) -> _Link:
+        link = self._links.get(writing)
+        if link is None or link.connection.exception is not None:
             session = cast("aiohttp.ClientSession", _LargeMessages(self._session))
-            connection = self._connections[writing] = HranaConn(session, self._url, self._token)
-        return connection
+            connection = HranaConn(session, self._url, self._token)
+            reads = KeptStreams(connection.open_stream, self._ask, HranaStream.close)
+            link = self._links[writing] = _Link(connection, reads)
+        return link
 
     async def _greeted(self, connection: HranaConn) -> None:
         """Wait until the server took the token; what is sent before would hide its refusal."""
@@ -84,9 +99,9 @@ class SocketTransport:
 
     def _drop(self, connection: HranaConn) -> None:
         """End a connection in the background: on a dead one the goodbye is never answered."""
-        for writing, ours in list(self._connections.items()):
-            if ours is connection:
-                del self._connections[writing]
+        for writing, ours in list(self._links.items()):
+            if ours.connection is connection:
+                del self._links[writing]
         task = asyncio.get_running_loop().create_task(_end(connection))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)

@@ -5,6 +5,7 @@ The one place where a failure is logged and passed over: scoring never blocks a 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -91,13 +92,11 @@ class _Match:
 
 async def assess(store: Store, context: LeadContext) -> Assessment:
     """Score a lead; never raises. What fails is logged and counts as unknown."""
-    try:
-        match = await _match(store, context)
-        scored = _engagement(match)
-    except Exception:
-        logger.exception("engagement could not be scored")
-        match, scored = _Match(), NO_ENGAGEMENT
-    evidence = _evidence(context, match, await _history(store, context))
+    # Of a remote store every read is a round trip, so those that can be go together.
+    (match, scored), history = await asyncio.gather(
+        _visited(store, context), _history(store, context)
+    )
+    evidence = _evidence(context, match, history)
     suspected = suspicion.total(_finding(signal, evidence) for signal in SIGNALS)
     own = match.own_session
     return Assessment(
@@ -107,6 +106,15 @@ async def assess(store: Store, context: LeadContext) -> Assessment:
         attribution=own.attribution if own else Attribution(),
         consent_withdrawn=match.consent_withdrawn,
     )
+
+
+async def _visited(store: Store, context: LeadContext) -> tuple[_Match, Engagement]:
+    try:
+        match = await _match(store, context)
+        return match, _engagement(match)
+    except Exception:
+        logger.exception("engagement could not be scored")
+        return _Match(), NO_ENGAGEMENT
 
 
 def _engagement(match: _Match) -> Engagement:
@@ -130,12 +138,13 @@ async def _match(store: Store, context: LeadContext) -> _Match:
     if visitor_id is None:
         return _Match()
     state = context.state
-    found = await visitors.last_session_of_visitor(
-        store, context.client_id, visitor_id, state.beacon if state else None
+    beacon = state.beacon if state else None
+    found, fingerprint = await asyncio.gather(
+        visitors.last_session_of_visitor(store, context.client_id, visitor_id, beacon),
+        visitors.fingerprint_of(store, context.client_id, visitor_id),
     )
     if found and found.session.consent is False:
         return _Match(consent_withdrawn=True)
-    fingerprint = await visitors.fingerprint_of(store, context.client_id, visitor_id)
     match = _Match(
         MatchKind.VISITOR_ID if found else MatchKind.NONE,
         found.session if found else None,

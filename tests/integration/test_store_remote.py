@@ -172,6 +172,28 @@ async def test_write_when_the_server_was_restarted_meanwhile_is_stored_at_once(
     assert await count(store) == 1
 
 
+async def test_reads_when_the_server_was_restarted_meanwhile_are_all_answered(
+    own_sqld: Sqld, opener: Opener
+) -> None:
+    store = opener(own_sqld)
+    await store.write([CREATE, add("before")])
+    assert await asyncio.gather(*(count(store) for _ in range(20))) == [1] * 20
+    await asyncio.to_thread(own_sqld.end, signal.SIGKILL)
+    await asyncio.to_thread(own_sqld.start)
+    assert await asyncio.gather(*(count(store) for _ in range(20))) == [1] * 20
+
+
+async def test_reads_one_after_the_other_see_what_another_program_writes(
+    sqld: Sqld, opener: Opener
+) -> None:
+    sqld.clear()
+    store = opener(sqld)
+    await store.write([CREATE])
+    for number in range(5):
+        sqld.query(f"INSERT INTO items (name) VALUES ('n{number}')")
+        assert await count(store) == number + 1
+
+
 async def test_store_when_the_server_is_frozen_answers_in_time_and_recovers(
     own_sqld: Sqld, opener: Opener
 ) -> None:
