@@ -33,7 +33,7 @@ rest: .set-up/test
 
 bench: .set-up/test
 	@sh scripts/need.sh wrk wrk
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(BENCH)
 
 # Pin what pyproject.toml names. Needs uv; only who changes a dependency runs it.
 # requirements-nodeps.lock is kept by hand.

@@ -1,29 +1,61 @@
-"""`make bench`: runs every benchmark and prints its table."""
+"""`make bench`: runs every benchmark and prints its table; by name, only those named."""
 
 from __future__ import annotations
 
-import os
-import sys
+import argparse
+from collections.abc import Callable
+from functools import partial
 
 from bench import checks, dashboard, growth, ingest, leads, overview, scoring, scripts, stores
 
+SECONDS = 5
+NAMES = (
+    "ingest",
+    "leads",
+    "stores",
+    "growth",
+    "scoring",
+    "checks",
+    "overview",
+    "scripts",
+    "dashboard",
+)
+
 
 def main() -> None:
-    """Run all; BENCH_SECONDS (default 5) is the length of one measured stretch.
+    """Run what is asked for."""
+    asked = _asked()
+    benches: dict[str, Callable[[], None]] = {
+        "ingest": partial(ingest.run, asked.seconds),
+        "leads": partial(leads.run, asked.seconds),
+        "stores": partial(stores.run, asked.seconds),
+        "growth": partial(growth.run, large=asked.large),
+        "scoring": scoring.run,
+        "checks": checks.run,
+        "overview": partial(overview.run, asked.seconds, large=asked.large),
+        "scripts": scripts.run,
+        "dashboard": partial(dashboard.run, large=asked.large),
+    }
+    for name in asked.names or NAMES:
+        benches[name]()
 
-    `--million` measures the dashboard at a million leads too, `--large` growth at 5 million
-    sessions.
-    """
-    seconds = int(os.environ.get("BENCH_SECONDS", "5"))
-    beacons_per_second = ingest.run(seconds)
-    leads.run(seconds, beacons_per_second)
-    stores.run(seconds)
-    growth.run(large="--large" in sys.argv)
-    scoring.run()
-    checks.run()
-    overview.run()
-    scripts.run()
-    dashboard.run(million="--million" in sys.argv)
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
+    parser.add_argument(
+        "--seconds", type=int, default=SECONDS, help="length of one measured stretch (%(default)s)"
+    )
+    parser.add_argument(
+        "--large",
+        action="store_true",
+        help="with 5 million sessions, 10 million page views and a million leads",
+    )
+    asked = parser.parse_args()
+    for name in asked.names:
+        if name not in NAMES:
+            parser.error(f"there is no benchmark {name!r}")
+    return asked
 
 
 if __name__ == "__main__":

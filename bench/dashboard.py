@@ -70,9 +70,9 @@ PAGES: tuple[tuple[str, str], ...] = (
 )
 
 
-def run(*, million: bool = False) -> None:
+def run(*, large: bool = False) -> None:
     """Print p50 and p95 of each page at each size, and what the first load weighs."""
-    for size in (*SIZES, MILLION) if million else SIZES:
+    for size in (*SIZES, MILLION) if large else SIZES:
         with tempfile.TemporaryDirectory() as folder:
             _fill(Path(folder), size)
             with propgauge(Path(folder), {"ADMIN_PASSWORD": PASSWORD}) as server:

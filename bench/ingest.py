@@ -14,8 +14,8 @@ ROUNDS = 3
 NAMES = ("bare uvicorn 204", "uvicorn + Starlette 204", "/api/track after commit")
 
 
-def run(seconds: int) -> float:
-    """Measure in turn, three rounds; prints medians and returns /api/track's requests/s."""
+def run(seconds: int) -> None:
+    """Measure in turn, three rounds; prints medians."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         data_dir = Path(folder)
         servers = (
@@ -31,7 +31,6 @@ def run(seconds: int) -> float:
         print(
             f"resident memory: {idle_mb:.0f} MB idle, {track.resident_mb():.0f} MB after the load"
         )
-        return median(loads[-1].per_second for loads in rounds)
 
 
 def _round(servers: tuple[Process, ...], seconds: int, number: int) -> list[Load]:

@@ -10,8 +10,10 @@ from bench.measured import CONNECTIONS, Process, baseline, propgauge, start_wrk,
 LEAD_CONNECTIONS = (1, 16, 64)
 
 
-def run(seconds: int, beacons_per_second: float) -> None:
-    """Print p50 and p99 per number of connections, without and with beacons beside them."""
+def run(seconds: int) -> None:
+    """Print p50 and p99 per number of connections, with beacons beside them."""
+    with tempfile.TemporaryDirectory() as folder, propgauge(Path(folder), {}) as server:
+        beacons_per_second = wrk(server, "beacons.lua", seconds).per_second
     print(f"\nleads, with beacons at half load ({beacons_per_second / 2:.0f}/s)")
     print(f"{'connections':>11}{'leads/s':>9}{'p50 ms':>8}{'p99 ms':>8}{'failed':>8}")
     for connections in LEAD_CONNECTIONS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import tempfile
 import time
@@ -15,7 +14,7 @@ from statistics import median, quantiles
 
 import httpx
 
-from bench.measured import propgauge
+from bench.measured import propgauge, wrk
 from server.app import prepare_store
 from server.domain import clock
 from server.domain.ids import ClientId, SessionId, VisitorId
@@ -28,6 +27,7 @@ from tests.running import BROWSER_AGENT
 
 DAYS = 365
 LEADS = 100_000
+VIEWS, LARGE_VIEWS = 1_000_000, 10_000_000
 VIEWS_A_SESSION = 2.5
 REQUESTS = 40
 PASSWORD = "correct horse battery"  # noqa: S105  of a server that lives for this run
@@ -80,16 +80,18 @@ FROM (SELECT i, strftime('%Y-%m-%dT%H:%M:%fZ', ?2, printf('-%f days', ?3 * (1.0 
   AS t FROM n)"""
 
 
-def run() -> None:
-    """Print server times and costs; BENCH_PAGE_VIEWS (default 1,000,000) sets the size."""
-    views = int(os.environ.get("BENCH_PAGE_VIEWS", "1000000"))
+def run(seconds: int, *, large: bool = False) -> None:
+    """Print server times, and what the counts cost of each beacon."""
+    views = LARGE_VIEWS if large else VIEWS
     with tempfile.TemporaryDirectory() as folder:
         data_dir = Path(folder)
         asyncio.run(_fill(data_dir / "propgauge.db", round(views / VIEWS_A_SESSION)))
         with propgauge(data_dir, {"ADMIN_PASSWORD": PASSWORD}) as server:
             _pages(server.url, views)
+    with tempfile.TemporaryDirectory() as folder, propgauge(Path(folder), {}) as server:
+        whole = 1 / wrk(server, "beacons.lua", seconds).per_cpu_second
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(_ingest(Path(folder)))
+        asyncio.run(_ingest(Path(folder), whole))
 
 
 async def _fill(database: Path, sessions: int) -> None:
@@ -144,7 +146,7 @@ def _page(http: httpx.Client, title: str, path: str) -> None:
     print(f"{title:36}{median(times):8.1f}{p95:8.1f}{size / 1024:6.1f}")
 
 
-async def _ingest(folder: Path) -> None:
+async def _ingest(folder: Path, whole: float) -> None:
     """Batches of beacons with marks and index, and on a store without either, in turn."""
     plain, kept = FileStore.open(folder / "plain.db"), FileStore.open(folder / "kept.db")
     for store in (plain, kept):
@@ -159,9 +161,10 @@ async def _ingest(folder: Path) -> None:
     await kept.close()
     bare = median(without)
     cost = median(with_counts) - bare
+    each = cost / GROUP / GROUPS
     print(
-        f"cost of the counts in the beacons' own batches: {cost / bare:.1%} of their"
-        f" processor time, {cost / GROUP / GROUPS * 1e6:.1f} µs a beacon"
+        f"cost of the counts: {each * 1e6:.1f} µs a beacon, {cost / bare:.1%} of the processor time"
+        f" of its batch, {each / whole:.1%} of that of the whole request ({whole * 1e6:.0f} µs)"
     )
 
 
@@ -199,7 +202,3 @@ def _arrival(name: str, seq: int, moment: datetime) -> Arrival:
         duration_ms=seq * 1000,
     )
     return Arrival(beacon, ClientId(1), _PEER, moment)
-
-
-if __name__ == "__main__":
-    run()
