@@ -20,7 +20,8 @@ from typing import Any, Self
 
 import httpx
 
-from server.config import CONFIG_FILE, ROOT, SETTINGS
+from server.config import CONFIG_FILE, ROOT
+from server.settings import SETTINGS
 from tests.forked import Forked
 
 BROWSER_AGENT = (

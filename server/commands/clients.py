@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from server import config as settings
+from server import setting_values
 from server.commands.running import run
 from server.config import Config
 from server.domain import clock
@@ -32,7 +32,7 @@ def add_client(name: str, region: str | None, webhook_url: str, webhook_secret: 
     if not name.strip():
         raise click.BadParameter("is empty", param_hint="NAME")
     try:
-        settings.signing_secret(webhook_secret)
+        setting_values.signing_secret(webhook_secret)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--webhook-secret") from None
     if webhook_url and not origin_of(webhook_url):

@@ -6,10 +6,10 @@ import ipaddress
 from collections.abc import Sequence
 from functools import lru_cache
 
-from server.config import Network
 from server.domain.user_agent import MAX_CHARS
 from server.domain.visitor import Peer
 from server.geo import AddressBook
+from server.setting_values import Network
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address

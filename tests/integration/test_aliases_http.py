@@ -14,8 +14,9 @@ from starlette.responses import Response
 from uvicorn.server import ServerState
 
 from server.app import Propgauge
-from server.config import SERVED_NAMES, ConfigError, load
+from server.config import ConfigError, load
 from server.domain.script import ScriptBuild, hashed_path
+from server.setting_values import SERVED_NAMES
 from server.store.file import FileStore
 from server.web import builds
 from server.web.builds import FORM, TRACKER

@@ -23,11 +23,12 @@ from click.testing import CliRunner, Result
 
 from server.app import MIGRATIONS, prepare_store
 from server.cli import main
-from server.config import CONFIG_FILE, ROOT, SETTINGS
+from server.config import CONFIG_FILE, ROOT
 from server.destinations import Destination, make_webhook
 from server.domain.delivery import Delivery, DeliveryState, Outcome, Verdict
 from server.domain.directory import hash_of_key
 from server.domain.ids import ClientId, DeliveryId
+from server.settings import SETTINGS
 from server.store import outbox
 from server.store.contract import Store
 from server.store.file import FileStore

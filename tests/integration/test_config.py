@@ -19,13 +19,12 @@ from server.config import (
     CONFIG_FILE,
     ROOT,
     SECRETS_FILE,
-    SETTINGS,
     Config,
     ConfigError,
-    Setting,
     load,
     project_root,
 )
+from server.settings import SETTINGS, Setting
 from tests.integration.http_fixtures import COUNTRY_DB
 
 LONG_KEY = "a-key-of-at-least-thirty-two-characters"

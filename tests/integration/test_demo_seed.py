@@ -23,7 +23,6 @@ import pytest
 
 from server.app import prepare_store
 from server.cli import main
-from server.config import SETTINGS
 from server.destinations import Destination, make_webhook, meta_capi
 from server.domain import user_agent
 from server.domain.clock import from_text, to_text
@@ -35,6 +34,7 @@ from server.domain.lead import Channel, LeadDraft
 from server.domain.lead_status import LeadStatus
 from server.domain.visitor import Peer
 from server.form_ai.chain import parse_models
+from server.settings import SETTINGS
 from server.store import outbox
 from server.store.contract import Statement
 from server.store.file import FileStore
