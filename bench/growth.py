@@ -20,7 +20,7 @@ from server.domain import clock
 from server.domain.directory import FIRST_CLIENT
 from server.domain.ids import SessionId, VisitorId
 from server.domain.visitor import Arrival, Beacon, BeaconType, Peer
-from server.store import visitors
+from server.store import tracking, visitors
 from server.store.contract import Store
 from server.store.file import FileStore
 from tests.running import BROWSER_AGENT
@@ -171,7 +171,7 @@ async def _median_us(look: Callable[[int], Awaitable[object]], numbers: Sequence
 async def _ingest(store: Store, sessions: int, number: int) -> float:
     """Beacons a second: a quarter views of new sessions, the rest engagements with them."""
     first = (ROUNDS * sessions + number) * GROUPS
-    batches = [visitors.beacon_batch(_group(first + group)) for group in range(GROUPS)]
+    batches = [tracking.beacon_batch(_group(first + group)) for group in range(GROUPS)]
     began = time.perf_counter()
     for batch in batches:
         await store.write(batch)

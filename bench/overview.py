@@ -19,7 +19,7 @@ from server.app import prepare_store
 from server.domain import clock
 from server.domain.ids import ClientId, SessionId, VisitorId
 from server.domain.visitor import Arrival, Beacon, BeaconType, Peer
-from server.store import rollups, visitors
+from server.store import rollups, tracking
 from server.store.contract import Statement
 from server.store.file import FileStore
 from server.usecases.keep_rollups import REST, catch_up
@@ -169,7 +169,7 @@ async def _ingest(folder: Path, whole: float) -> None:
 
 
 async def _cpu_seconds(store: FileStore, groups: Sequence[list[Arrival]], *, marked: bool) -> float:
-    batches = [visitors.beacon_batch(group) for group in groups]
+    batches = [tracking.beacon_batch(group) for group in groups]
     if not marked:
         batches = [[one for one in batch if "rollup_hours" not in one.sql] for batch in batches]
     began = time.process_time()

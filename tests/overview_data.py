@@ -12,7 +12,7 @@ from server.domain import clock
 from server.domain.clock import to_text
 from server.domain.ids import ClientId, SessionId, VisitorId
 from server.domain.visitor import Arrival, Beacon, BeaconType, Peer
-from server.store import visitors
+from server.store import tracking
 from server.store.contract import Statement
 from server.store.file import FileStore
 from server.usecases.keep_rollups import catch_up
@@ -65,7 +65,7 @@ async def fill_database(database: Path) -> None:
     store, now = FileStore.open(database), clock.now()
     for number in range(DAYS):
         day = now - timedelta(days=number)
-        await store.write([*visitors.beacon_batch(_visits(day, number)), *_leads(day, number)])
+        await store.write([*tracking.beacon_batch(_visits(day, number)), *_leads(day, number)])
     await catch_up(store, now)
     await store.close()
 

@@ -21,7 +21,7 @@ from server.domain.errors import AppError, ErrorCode, FieldError
 from server.domain.ids import DeliveryId, LeadId, new_id
 from server.domain.lead import Channel, Lead, LeadDraft, Submission
 from server.domain.visitor import Arrival, BeaconType, Peer
-from server.store import leads, outbox, visitors
+from server.store import leads, outbox, tracking
 from server.store.contract import (
     AuthError,
     BusyError,
@@ -91,7 +91,7 @@ class LeadCapture:
         that came with another body; StoreError when the store cannot take it.
         """
         lead, state = await self._judge(request)
-        tracked = visitors.beacon_batch([state]) if state else []
+        tracked = tracking.beacon_batch([state]) if state else []
         try:
             await self._commit(lead, tracked, _delivery(lead, request.client))
         except ConstraintError:

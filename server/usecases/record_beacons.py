@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from server.domain.visitor import Arrival, DropReason
-from server.store import visitors
+from server.store import tracking
 from server.store.contract import BusyError, Store, StoreError, UnavailableError
 
 GROUP_LIMIT = 400
@@ -80,7 +80,7 @@ class BeaconRecorder:
         """Commit a group; when a beacon in it is at fault, halve it until that one is alone."""
         arrivals = [arrival for request in group for arrival in request.arrivals]
         try:
-            results = await self._store.write(visitors.beacon_batch(arrivals))
+            results = await self._store.write(tracking.beacon_batch(arrivals))
         except Exception as error:  # noqa: BLE001  every request must be answered
             failure = error if isinstance(error, StoreError) else StoreError(repr(error))
             if isinstance(error, BusyError | UnavailableError):
@@ -94,7 +94,7 @@ class BeaconRecorder:
             await self._commit(group[:middle])
             await self._commit(group[middle:])
             return
-        self._answer(group, visitors.drop_reasons(arrivals, results))
+        self._answer(group, tracking.drop_reasons(arrivals, results))
 
     def _refuse(self, requests: Sequence[_Request], failure: StoreError) -> None:
         """What waited behind a store that is stuck has waited as long as it may."""

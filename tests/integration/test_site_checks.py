@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from server.channels import beacon as channel
 from server.domain.ids import ClientId
 from server.domain.visitor import Arrival, Peer
-from server.store import site_checks, visitors
+from server.store import site_checks, tracking
 from server.store.file import FileStore
 from tests import beacons
 
@@ -18,7 +18,7 @@ MARK = "propgauge_verify=check_1"
 async def track(store: FileStore, *sent: dict[str, object]) -> None:
     parsed = [channel.BeaconModel.model_validate(one).to_beacon() for one in sent]
     arrivals = [Arrival(one, ClientId(1), Peer("192.0.2.1", "", ""), NOW) for one in parsed]
-    await store.write(visitors.beacon_batch(arrivals))
+    await store.write(tracking.beacon_batch(arrivals))
 
 
 async def test_marked_view_of_a_client_is_found_with_its_form(store: FileStore) -> None:

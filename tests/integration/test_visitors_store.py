@@ -14,7 +14,7 @@ from server.domain.delivery import Delivery
 from server.domain.ids import ClientId, DeliveryId, SessionId, VisitorId
 from server.domain.lead import Channel, LeadDraft
 from server.domain.visitor import Arrival, Beacon, BeaconType, DropReason, Fingerprint, Peer
-from server.store import leads, outbox, visitors
+from server.store import leads, outbox, tracking, visitors
 from server.store.contract import Result, Row, Statement, Store
 from server.store.file import FileStore
 from server.usecases.record_beacons import BeaconRecorder
@@ -56,8 +56,8 @@ def engage(session: str = "s1", page: str = "p1", **fields: Any) -> Arrival:
 
 async def record(store: Store, *arrivals: Arrival) -> list[DropReason | None]:
     """Store the beacons in one batch; why each was dropped, or None."""
-    results = await store.write(visitors.beacon_batch(arrivals))
-    return visitors.drop_reasons(arrivals, results)
+    results = await store.write(tracking.beacon_batch(arrivals))
+    return tracking.drop_reasons(arrivals, results)
 
 
 async def the_row(store: Store, table: str) -> Row:
@@ -585,7 +585,7 @@ TABLE_SCAN = re.compile(r"^SCAN (?!.*VIRTUAL TABLE)(?!CONSTANT ROW)(?!\()(?!(?:w
 
 
 async def explain_beacons(store: Store) -> None:
-    await store.write(visitors.beacon_batch([view(), engage(at=9)]))
+    await store.write(tracking.beacon_batch([view(), engage(at=9)]))
 
 
 async def explain_by_visitor(store: Store) -> None:
