@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from server.store.contract import Statement, Store
+from server.store.visit_rows import FingerprintRow, PageViewRow, SessionRow
 
 PATIENCE_SECONDS = 60.0
 
@@ -53,66 +54,16 @@ _LEADS = [
     "MessageHash",
 ]
 
-SESSION_COLUMNS = [
-    "client_id",
-    "session_id",
-    "visitor_id",
-    "site_key",
-    "ip",
-    "country",
-    "user_agent",
-    "browser",
-    "os",
-    "device",
-    "language",
-    "timezone",
-    "screen",
-    "landing_url",
-    "referrer",
-    "utm_source",
-    "utm_medium",
-    "utm_campaign",
-    "utm_term",
-    "utm_content",
-    "started_at",
-    "last_seen_at",
-    "duration_seconds",
-    "max_scroll_percent",
-    "clicks",
-    "pages_visited",
-    "fbp",
-    "fbc",
-    "is_bot",
-    "bot_reason",
-]
+_NEVER_KEPT = frozenset(["click_ids", "consent", "network", "network_kind", "automation"])
+"""What no Worker kept of a session."""
+
+SESSION_COLUMNS = [name for name in SessionRow._fields if name not in _NEVER_KEPT]
 
 _COLUMNS: Mapping[str, Sequence[str]] = {
     "Leads": _LEADS,
     "sessions": SESSION_COLUMNS,
-    "fingerprints": [
-        "client_id",
-        "visitor_id",
-        "fingerprint",
-        "visit_count",
-        "vpn_suspected",
-        "vpn_reason",
-        "first_seen_at",
-        "last_seen_at",
-    ],
-    "page_views": [
-        "client_id",
-        "session_id",
-        "page_view_id",
-        "url",
-        "title",
-        "referrer",
-        "started_at",
-        "seq",
-        "duration_ms",
-        "scroll_percent",
-        "scrollable",
-        "clicks",
-    ],
+    "fingerprints": FingerprintRow._fields,
+    "page_views": PageViewRow._fields,
 }
 
 _OF_VISIT = {

@@ -15,93 +15,18 @@ from pydantic_core import to_json
 from server.domain.clock import to_text
 from server.domain.ids import ClientId
 from server.store.contract import Statement, Store
+from server.store.visit_rows import (
+    FingerprintRow,
+    PageViewRow,
+    SessionRow,
+    VisitorEventRow,
+    insertion,
+)
 
 SEED_OWNER = "demo seed"
 SEED_LEASE_UNTIL = "9999-12-31T23:59:59.999Z"
 """Pending deliveries are leased to nobody for ever: no worker takes them, no resume and no replay
 frees them, and yet they are due when a real one would be."""
-
-
-class SessionRow(NamedTuple):
-    """A session with the sums of its page views."""
-
-    client_id: int
-    session_id: str
-    visitor_id: str
-    site_key: str | None
-    ip: str
-    country: str
-    user_agent: str
-    browser: str
-    os: str
-    device: str
-    language: str
-    timezone: str
-    screen: str
-    landing_url: str
-    referrer: str
-    utm_source: str | None
-    utm_medium: str | None
-    utm_campaign: str | None
-    utm_term: str | None
-    utm_content: str | None
-    click_ids: str | None
-    started_at: str
-    last_seen_at: str
-    duration_seconds: int
-    max_scroll_percent: int
-    clicks: int
-    pages_visited: int
-    fbp: str | None
-    fbc: str | None
-    consent: int | None
-    network: str | None
-    network_kind: str | None
-    automation: int
-    is_bot: int
-    bot_reason: str | None
-
-
-class PageViewRow(NamedTuple):
-    """A page view with its last totals."""
-
-    client_id: int
-    session_id: str
-    page_view_id: str
-    url: str
-    title: str
-    referrer: str
-    started_at: str
-    seq: int
-    duration_ms: int
-    scroll_percent: int
-    scrollable: int
-    clicks: int
-
-
-class VisitorEventRow(NamedTuple):
-    """Something of the site's own that happened on a page view; `props` is a JSON object."""
-
-    client_id: int
-    session_id: str
-    event_id: str
-    page_view_id: str
-    name: str
-    props: str
-    occurred_at: str
-
-
-class FingerprintRow(NamedTuple):
-    """A visitor across sessions; a later row of the same visitor replaces the earlier one."""
-
-    client_id: int
-    visitor_id: str
-    fingerprint: str
-    visit_count: int
-    vpn_suspected: int
-    vpn_reason: str | None
-    first_seen_at: str
-    last_seen_at: str
 
 
 class DeliveryRow(NamedTuple):
@@ -210,9 +135,7 @@ FROM json_each(?) AS j WHERE Leads.PublicId = j.value ->> 0"""
 
 
 def _insert(table: str, row: type[SeedRow], conflict: str = "") -> str:
-    values = ", ".join(f"value ->> {position}" for position in range(len(row._fields)))
-    columns = ", ".join(row._fields)
-    return f"INSERT INTO {table} ({columns}) SELECT {values} FROM json_each(?) WHERE true{conflict}"
+    return f"{insertion(table, row._fields)} WHERE true{conflict}"
 
 
 _NOTHING = " ON CONFLICT DO NOTHING"

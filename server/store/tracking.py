@@ -19,52 +19,15 @@ from server.domain.network import vpn_reason
 from server.domain.visitor import Arrival, BeaconType, DropReason, NetworkKind
 from server.store import rollups
 from server.store.contract import Result, Statement
+from server.store.visit_rows import SESSION_SUMS, SessionRow, insertion
 
 PageViewKey = tuple[ClientId, SessionId, str]
 _EventKey = tuple[ClientId, SessionId, str | None]
 
-
-def _columns_from_json(names: Sequence[str]) -> str:
-    return ", ".join(f"value ->> {position}" for position in range(len(names)))
-
-
-_SESSION_COLUMNS = [
-    "client_id",
-    "session_id",
-    "visitor_id",
-    "site_key",
-    "ip",
-    "country",
-    "user_agent",
-    "browser",
-    "os",
-    "device",
-    "language",
-    "timezone",
-    "screen",
-    "landing_url",
-    "referrer",
-    "utm_source",
-    "utm_medium",
-    "utm_campaign",
-    "utm_term",
-    "utm_content",
-    "click_ids",
-    "started_at",
-    "last_seen_at",
-    "fbp",
-    "fbc",
-    "consent",
-    "network",
-    "network_kind",
-    "automation",
-    "is_bot",
-    "bot_reason",
-]
+_SESSION_COLUMNS = [name for name in SessionRow._fields if name not in SESSION_SUMS]
 
 _INSERT_SESSIONS = f"""
-INSERT INTO sessions ({", ".join(_SESSION_COLUMNS)})
-SELECT {_columns_from_json(_SESSION_COLUMNS)} FROM json_each(?) WHERE true
+{insertion("sessions", _SESSION_COLUMNS)} WHERE true
 ON CONFLICT (client_id, session_id) DO UPDATE SET
   automation = MAX(automation, excluded.automation),
   is_bot = MAX(is_bot, excluded.is_bot),

@@ -15,7 +15,8 @@ from server.domain.clock import to_text
 from server.domain.ids import ClientId, SessionId, VisitorId
 from server.domain.network import vpn_reason
 from server.domain.visitor import NetworkKind, Peer, Visit
-from server.store.seeding import FingerprintRow, PageViewRow, SeedRow, SessionRow, VisitorEventRow
+from server.store.seeding import SeedRow
+from server.store.visit_rows import FingerprintRow, PageViewRow, SessionRow, VisitorEventRow
 from server.usecases.demo_data import property as market
 from server.usecases.demo_data.people import Nation, People
 from server.usecases.demo_data.property import Campaign, Page, Project
