@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
-import struct
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.local_server import Asked, LocalServer
 
 VERSION = "v26.0"
 TRACE_ID = "AbCdEfGhIjKlMnOpQrStUvW"
@@ -96,12 +93,11 @@ def page(status: int) -> GraphAnswer:
 
 
 @dataclass
-class GraphServer:
+class GraphServer(LocalServer):
     """A real HTTP server on 127.0.0.1 that takes every event until `answer_with` says otherwise."""
 
     requests: list[GraphRequest] = field(default_factory=list)
     _answers: list[GraphAnswer | NoAnswer] = field(default_factory=lambda: [accepted()])
-    _closing: threading.Event = field(default_factory=threading.Event)
 
     def answer_with(self, *answers: GraphAnswer | NoAnswer) -> None:
         """Give these answers in turn, and the last one ever after."""
@@ -110,66 +106,25 @@ class GraphServer:
     @property
     def url(self) -> str:
         """The address with its version, as META_GRAPH_URL takes it."""
-        return f"http://127.0.0.1:{self._httpd.server_port}/{VERSION}"
+        return f"{self.origin}/{VERSION}"
 
     @property
     def events(self) -> list[dict[str, Any]]:
         """Every event received, whatever was answered."""
         return [event for request in self.requests for event in request.body["data"]]
 
-    def __enter__(self) -> Self:
-        graph = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                graph._keep(self)
-                graph._answer(self)
-
-            def log_message(self, *_args: object) -> None:
-                """Tests speak for themselves."""
-
-        self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._httpd.serve_forever, args=(0.02,))
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._closing.set()
-        self._httpd.shutdown()
-        self._thread.join()
-        self._httpd.server_close()
-
-    def _keep(self, handler: BaseHTTPRequestHandler) -> None:
-        address = urlsplit(handler.path)
-        headers = {name.lower(): value for name, value in handler.headers.items()}
-        raw = handler.rfile.read(int(headers["content-length"]))
+    def take(self, asked: Asked) -> None:
+        address = urlsplit(asked.path)
         query = dict(parse_qsl(address.query))
-        self.requests.append(GraphRequest(address.path, query, headers, raw))
+        self.requests.append(GraphRequest(address.path, query, asked.fields, asked.raw))
+        self._answer(asked)
 
-    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
+    def _answer(self, asked: Asked) -> None:
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        handler.close_connection = True
         if answer is NoAnswer.HANG:
-            self._closing.wait()
+            self.closing.wait()
         elif answer is NoAnswer.RESET:
-            # Closing with nothing to linger for sends RST instead of FIN.
-            linger = struct.pack("ii", 1, 0)
-            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            handler.connection.close()
+            asked.reset()
         elif isinstance(answer, GraphAnswer):
-            _write(handler, answer)
-
-
-def _write(handler: BaseHTTPRequestHandler, answer: GraphAnswer) -> None:
-    handler.send_response(answer.status)
-    for name, value in answer.headers.items():
-        handler.send_header(name, value)
-    handler.send_header("content-type", answer.content_type)
-    handler.send_header("content-length", str(len(answer.body)))
-    handler.end_headers()
-    handler.wfile.write(answer.body)
+            headers = {**answer.headers, "content-type": answer.content_type}
+            asked.answer(answer.status, answer.body, headers)

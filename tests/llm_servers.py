@@ -15,16 +15,12 @@ from __future__ import annotations
 
 import json
 import re
-import socket
-import struct
-import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
+
+from tests.local_server import Asked, LocalServer
 
 GOOD_SCORES: Mapping[str, float] = {
     "ai_fin": 0.9,
@@ -101,9 +97,10 @@ class LlmRequest:
         return parsed
 
 
-class LlmServer(ABC):
+class LlmServer(LocalServer):
     """A real HTTP server on 127.0.0.1. It gives `scores` to whom it was told nothing else for."""
 
+    protocol = "HTTP/1.1"
     errors: ClassVar[Mapping[str, Reply]]
     path: ClassVar[re.Pattern[str]]
     base_path: ClassVar[str]
@@ -113,9 +110,6 @@ class LlmServer(ABC):
         self.requests: list[LlmRequest] = []
         self.delay_seconds = 0.0
         self._told: dict[str, list[Answer]] = {}
-        self._closing = threading.Event()
-        self._connections = 0
-        self._connections_changed = threading.Condition()
 
     def answer_with(self, *answers: Answer, model: str = "") -> None:
         """Give these in turn, the last one ever after; to `model` only when one is named."""
@@ -124,52 +118,35 @@ class LlmServer(ABC):
     @property
     def url(self) -> str:
         """The base URL to configure."""
-        return f"http://127.0.0.1:{self._httpd.server_port}{self.base_path}"
+        return self.origin + self.base_path
 
     @property
     def models(self) -> list[str]:
         """The models asked, in order."""
         return [request.model for request in self.requests]
 
-    def __enter__(self) -> Self:
-        self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
-        self._httpd.daemon_threads = True
-        self._thread = threading.Thread(target=self._httpd.serve_forever, args=(0.02,))
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._closing.set()
-        self._httpd.shutdown()
-        self._thread.join()
-        self._httpd.server_close()
-
-    def connected(self, change: int) -> None:
-        """A connection was opened (1) or closed (-1)."""
-        with self._connections_changed:
-            self._connections += change
-            self._connections_changed.notify_all()
-
-    def has_connections(self, count: int, timeout_seconds: float = 10) -> bool:
-        """Whether so many connections are open, or will be in that time."""
-        with self._connections_changed:
-            return self._connections_changed.wait_for(
-                lambda: self._connections == count, timeout_seconds
-            )
-
-    def take(self, model: str) -> Answer:
+    def answer_of(self, model: str) -> Answer:
         """What this model is to be answered with now."""
         told = self._told.get(model) or self._told.get("") or [self.scores]
         return told.pop(0) if len(told) > 1 else told[0]
 
-    def wait(self, seconds: float | None = None) -> None:
-        """Wait so long, or until the server ends."""
-        self._closing.wait(seconds)
+    def take(self, asked: Asked) -> None:
+        if not self.path.fullmatch(asked.path):
+            _send(asked, Reply(404, b"{}"))
+            return
+        request = self.read(asked.path, asked.fields, asked.raw)
+        self.requests.append(request)
+        answer = self.answer_of(request.model)
+        self.closing.wait(self.delay_seconds)
+        if answer == "hang":
+            self.closing.wait()
+        elif answer == "reset":
+            asked.reset()
+        elif answer == "echo":
+            quoted = f"{dict(request.headers)} {request.raw.decode()}"
+            _send(asked, Reply(400, _json({"error": {"code": 400, "message": quoted}})))
+        else:
+            _send(asked, self.reply(request.model, answer))
 
     def reply(self, model: str, answer: Answer) -> Reply:
         """An answer as it goes over the wire."""
@@ -196,66 +173,9 @@ class LlmServer(ABC):
         """The API's envelope around a model that did not say it all."""
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def __init__(self, llm: LlmServer, *of_the_server: Any) -> None:
-        self._llm = llm
-        super().__init__(*of_the_server)
-
-    def setup(self) -> None:
-        self._llm.connected(1)
-        super().setup()
-
-    def finish(self) -> None:
-        super().finish()
-        self._llm.connected(-1)
-
-    def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers["content-length"]))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        if len(raw) < int(self.headers["content-length"]):
-            return  # the client gave up
-        if not self._llm.path.fullmatch(self.path):
-            self._send(Reply(404, b"{}"))
-            return
-        request = self._llm.read(self.path, headers, raw)
-        self._llm.requests.append(request)
-        self._answer(request)
-
-    def _answer(self, request: LlmRequest) -> None:
-        answer = self._llm.take(request.model)
-        self._llm.wait(self._llm.delay_seconds)
-        if answer == "hang":
-            self._llm.wait()
-        elif answer == "reset":
-            self._reset()
-        elif answer == "echo":
-            quoted = f"{dict(request.headers)} {request.raw.decode()}"
-            self._send(Reply(400, _json({"error": {"code": 400, "message": quoted}})))
-        else:
-            self._send(self._llm.reply(request.model, answer))
-
-    def _send(self, reply: Reply) -> None:
-        try:
-            self.send_response(reply.status)
-            self.send_header("content-type", reply.content_type)
-            self.send_header("content-length", str(len(reply.body)))
-            for name, value in reply.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(reply.body)
-        except ConnectionError:
-            self.close_connection = True  # the client had waited long enough
-
-    def _reset(self) -> None:
-        linger = struct.pack("ii", 1, 0)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        socket.close(self.connection.detach())
-        self.close_connection = True
-
-    def log_message(self, *_args: object) -> None:
-        """Tests speak for themselves."""
+def _send(asked: Asked, reply: Reply) -> None:
+    headers = {"content-type": reply.content_type, **reply.headers}
+    asked.answer(reply.status, reply.body, headers)
 
 
 def _json(value: object) -> bytes:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from tests.local_server import Asked, LocalServer
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Received:
 
 
 @dataclass
-class Receiver:
+class Receiver(LocalServer):
     """A real HTTP server on 127.0.0.1; `status` and `answer_headers` may be set at any time.
 
     While `gate` is cleared, requests are kept and wait for their answers.
@@ -37,50 +36,21 @@ class Receiver:
     requests: list[Received] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
 
-    def __enter__(self) -> Self:
-        receiver = self
+    def __post_init__(self) -> None:
         self.gate.set()
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                raw = self.rfile.read(int(self.headers["content-length"]))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                receiver.requests.append(Received(headers, raw))
-                receiver.gate.wait()
-                with suppress(ConnectionError):
-                    self.answer()
+    def take(self, asked: Asked) -> None:
+        self.requests.append(Received(asked.fields, asked.raw))
+        self.gate.wait()
+        asked.answer(self.status, b"ok", self.answer_headers)
 
-            def answer(self) -> None:
-                self.send_response(receiver.status)
-                for name, value in receiver.answer_headers.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", "2")
-                self.end_headers()
-                self.wfile.write(b"ok")
-
-            def log_message(self, *_args: object) -> None:
-                """Tests speak for themselves."""
-
-        self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._httpd.daemon_threads = True
-        self._thread = threading.Thread(target=self._httpd.serve_forever, args=(0.02,))
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *thrown: object) -> None:
         self.gate.set()
-        self._httpd.shutdown()
-        self._thread.join()
-        self._httpd.server_close()
+        super().__exit__(*thrown)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._httpd.server_port}/hook"
+        return f"{self.origin}/hook"
 
     def wait_for(self, count: int = 1, timeout_seconds: float = 10) -> list[Received]:
         """Everything received, once there are `count` requests."""

@@ -31,7 +31,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         receiver = stack.enter_context(Receiver())
         settings = {
             "ALLOW_PRIVATE_TARGETS": "on",
-            "DATABASE_URL": proxy.url,
+            "DATABASE_URL": proxy.origin,
             "MAKE_WEBHOOK_URL": receiver.url,
         }
         server = stack.enter_context(RunningServer(folder / "data", settings))
