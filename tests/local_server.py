@@ -13,13 +13,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Self
 
 
-class QuietHandler(BaseHTTPRequestHandler):
-    """Logs nothing."""
-
-    def log_message(self, *_args: object) -> None:
-        """Tests speak for themselves."""
-
-
 @contextmanager
 def serving(httpd: ThreadingHTTPServer) -> Iterator[None]:
     """Serve in a thread; closed when it ends."""
@@ -71,7 +64,7 @@ class LocalServer(ABC):
             )
 
 
-class Asked(QuietHandler):
+class Asked(BaseHTTPRequestHandler):
     """A connection of a LocalServer, and the request that stands on it."""
 
     def __init__(self, local: LocalServer, *of_the_server: Any) -> None:
@@ -117,3 +110,6 @@ class Asked(QuietHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         socket.close(self.connection.detach())
         self.close_connection = True
+
+    def log_message(self, *_args: object) -> None:
+        """Tests speak for themselves."""

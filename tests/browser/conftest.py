@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.desk import open_desk
+from tests.browser.form_ajax import LEAD
+from tests.browser.form_endpoint import STORED, Endpoint
 from tests.browser.recorder import Site, running_chromium, running_site
 from tests.dashboard import Dashboard, running_dashboard
 
@@ -51,3 +53,9 @@ def desk(browser: Browser, dashboard: Dashboard) -> Iterator[Page]:
     """A browser in which the admin has signed in."""
     with open_desk(browser, dashboard) as page:
         yield page
+
+
+@pytest.fixture
+def endpoint(page: Page) -> Endpoint:
+    """The lead endpoint of a page, which stores everything until a test says otherwise."""
+    return Endpoint(page, LEAD, STORED)

@@ -1,14 +1,12 @@
-"""What the tests of data-pg-ajax share: a form that asks for it, its endpoint, what it tells."""
+"""What the tests of data-pg-ajax share: a form that asks for it, and what it tells."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from playwright.sync_api import Locator, Page
 
-from tests.browser.form_endpoint import STORED, Endpoint
-from tests.browser.form_fixtures import FIXTURES, open_form
+from tests.browser.form_fixtures import open_form
 from tests.browser.recorder import Site
 
 LEAD = "/api/lead"
@@ -16,16 +14,6 @@ ANSWERS = """window.answers = [];
 for (const name of ["lead", "error"])
   addEventListener("propgauge:" + name, e => answers.push([name, e.target.id, e.detail]));"""
 """What the page hears."""
-
-
-@pytest.fixture
-def endpoint(page: Page) -> Endpoint:
-    """The lead endpoint, which stores everything until a test says otherwise."""
-    return Endpoint(page, LEAD, STORED)
-
-
-AJAX_FIXTURES = (*FIXTURES, endpoint)
-"""For the test files, which take them over by name."""
 
 
 def open_ajax(page: Page, site: Site) -> None:

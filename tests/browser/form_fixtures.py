@@ -1,14 +1,12 @@
-"""What the tests of form.js share: a visitor's page, and what a form of it holds."""
+"""What the tests of form.js share: a tracked visitor's page, and what a form of it holds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Page
 
-from tests.browser.recorder import Site, running_chromium, running_site
+from tests.browser.recorder import Site
 
 START = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
@@ -38,42 +36,6 @@ AJAX = """event => {
   fetch(form.getAttribute("action"), {method: "POST", body});
 }"""
 """A site's own submit handler."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for the tests of a file."""
-    with running_chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    """A site of its own for each test."""
-    with running_site() as site:
-        yield site
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A visitor of their own; whatever the scripts throw fails the test."""
-    context = browser.new_context()
-    context.set_default_timeout(10_000)
-    errors: list[str] = []
-    context.on("weberror", lambda thrown: errors.append(str(thrown.error)))
-    yield context
-    context.close()
-    assert errors == []
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Page:
-    """An empty page of that visitor."""
-    return context.new_page()
-
-
-FIXTURES = (browser, site, context, page)
-"""For the test files, which take them over by name."""
 
 
 def open_form(page: Page, site: Site, name: str = "lead.html") -> None:

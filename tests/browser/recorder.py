@@ -22,6 +22,8 @@ from urllib.parse import parse_qsl, urlsplit
 import minify
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.local_server import serving
+
 STATIC = Path(__file__).parents[2] / "static"
 PAGES = Path(__file__).parent / "pages"
 WAIT_SECONDS = 10.0
@@ -223,15 +225,11 @@ def running_site() -> Iterator[Site]:
     """A site of its own for one test."""
     server = _Server(("127.0.0.1", 0), _Handler)
     server.site = Site(server.server_port)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server.site
-    finally:
-        server.site.answering.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(server):
+        try:
+            yield server.site
+        finally:
+            server.site.answering.set()
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from playwright.sync_api import Page
 from tests.browser.form_fixtures import (
     AJAX,
     FIELDS,
-    FIXTURES,
     START,
     append,
     form_data,
@@ -20,9 +19,6 @@ from tests.browser.form_fixtures import (
     values,
 )
 from tests.browser.recorder import Site, gzipped_bytes, minified
-
-browser, site, context, page = FIXTURES
-
 
 # --- which forms ----------------------------------------------------------------
 

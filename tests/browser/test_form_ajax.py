@@ -5,13 +5,10 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.form_ajax import AJAX_FIXTURES, LEAD, answers, message, open_ajax
+from tests.browser.form_ajax import LEAD, answers, message, open_ajax
 from tests.browser.form_endpoint import STORED, Endpoint
 from tests.browser.form_fixtures import AJAX, FIELDS, append, handle_submit, open_form
 from tests.browser.recorder import Site
-
-browser, site, context, page, endpoint = AJAX_FIXTURES
-
 
 # --- what is sent -----------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from playwright.sync_api import Page
 
 from tests.browser.form_fixtures import (
     FIELDS,
-    FIXTURES,
     NO_STORAGE,
     WHO,
     form_data,
@@ -14,8 +13,6 @@ from tests.browser.form_fixtures import (
     wait_for_fields,
 )
 from tests.browser.recorder import Site
-
-browser, site, context, page = FIXTURES
 
 KNOWN = (
     "localStorage.setItem('_pg_vid', 'v1'); localStorage.setItem('_pg_sid', 's1:' + Date.now());"

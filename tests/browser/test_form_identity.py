@@ -6,7 +6,6 @@ from playwright.sync_api import Page
 from server.domain.conversion import event_id_of
 from tests.browser.form_fixtures import (
     FIELDS,
-    FIXTURES,
     NO_STORAGE,
     WHO,
     append,
@@ -15,8 +14,6 @@ from tests.browser.form_fixtures import (
     open_form,
 )
 from tests.browser.recorder import Site
-
-browser, site, context, page = FIXTURES
 
 PRIVACY_CONTROL = 'Object.defineProperty(navigator, "globalPrivacyControl", {get: () => true});'
 

@@ -6,13 +6,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.form_ajax import AJAX_FIXTURES, ANSWERS, LEAD, answers, message, open_ajax
+from tests.browser.form_ajax import ANSWERS, LEAD, answers, message, open_ajax
 from tests.browser.form_endpoint import BUSY, STORED, UNREACHABLE, Answer, Endpoint
 from tests.browser.form_fixtures import START
 from tests.browser.recorder import Site
 from tests.running import RunningServer
-
-browser, site, context, page, endpoint = AJAX_FIXTURES
 
 INVALID: Answer = {
     "status": 422,

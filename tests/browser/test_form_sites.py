@@ -8,10 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.form_endpoint import STORED, Answer, Endpoint
-from tests.browser.form_fixtures import FIELDS, FIXTURES, open_settled, wait_for_fields
+from tests.browser.form_fixtures import FIELDS, open_settled, wait_for_fields
 from tests.browser.recorder import Site
-
-browser, site, context, page = FIXTURES
 
 LOOK = """async () => {
   // A control that is hidden loses the focus when the page is next drawn.

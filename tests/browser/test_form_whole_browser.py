@@ -5,10 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.form_fixtures import FIXTURES, form_data, open_form
+from tests.browser.form_fixtures import form_data, open_form
 from tests.browser.recorder import Site, running_chromium
-
-_, site, context, page = FIXTURES
 
 
 @pytest.fixture(scope="module")
