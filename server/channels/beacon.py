@@ -7,7 +7,14 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from server.domain.clock import DAY_MS
-from server.domain.errors import AppError, ErrorCode, FieldError, invalid_field
+from server.domain.errors import (
+    AppError,
+    ErrorCode,
+    FieldError,
+    field_errors,
+    invalid_field,
+    invalid_fields,
+)
 from server.domain.ids import OutsideEventId, OutsidePageViewId, OutsideSessionId, OutsideVisitorId
 from server.domain.visitor import (
     MAX_CLICK_ID_CHARS,
@@ -141,15 +148,11 @@ def _parse_clamping(body: bytes | str, *, is_array: bool) -> list[Beacon]:
 
 
 def _refusal(error: ValidationError) -> AppError:
-    problems = error.errors(include_url=False, include_input=False, include_context=False)
-    if problems[0]["type"] == "json_invalid":
-        message = f"is no JSON: {problems[0]['msg']}"
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    if first["type"] == "json_invalid":
+        message = f"is no JSON: {first['msg']}"
         return AppError(ErrorCode.MALFORMED, f"The body {message}", FieldError("body", message))
-    fields = [
-        FieldError(".".join(map(str, problem["loc"])) or "body", problem["msg"])
-        for problem in problems
-    ]
-    return AppError(ErrorCode.INVALID, f"{fields[0].field}: {fields[0].message}", *fields)
+    return invalid_fields(field_errors(error, "body"))
 
 
 def _cut(text: str | None, limit: int) -> str:

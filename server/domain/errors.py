@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from pydantic import ValidationError
 
 
 class ErrorCode(StrEnum):
@@ -54,4 +56,18 @@ class RateLimitedError(AppError):
 
 def invalid_field(field: str, message: str) -> AppError:
     """The commonest refusal: one field is wrong."""
-    return AppError(ErrorCode.INVALID, f"{field}: {message}", FieldError(field, message))
+    return invalid_fields([FieldError(field, message)])
+
+
+def invalid_fields(fields: Sequence[FieldError]) -> AppError:
+    """A refusal of one field or more; its sentence is of the first."""
+    return AppError(ErrorCode.INVALID, f"{fields[0].field}: {fields[0].message}", *fields)
+
+
+def field_errors(error: ValidationError, whole: str) -> list[FieldError]:
+    """Each field that a model refused; `whole` names what no field alone is to blame for."""
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    return [
+        FieldError(".".join(map(str, problem["loc"])) or whole, problem["msg"])
+        for problem in problems
+    ]

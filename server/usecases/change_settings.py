@@ -11,7 +11,14 @@ from pydantic import ValidationError
 
 from server.destinations import make_webhook, meta_capi
 from server.domain.directory import Client
-from server.domain.errors import AppError, ErrorCode, FieldError, invalid_field
+from server.domain.errors import (
+    AppError,
+    ErrorCode,
+    FieldError,
+    field_errors,
+    invalid_field,
+    invalid_fields,
+)
 from server.domain.ids import ClientId
 from server.domain.qualification import (
     DRAFTED,
@@ -253,17 +260,13 @@ def _check_models(config: LeadScoringConfig) -> None:
 
 def _refusal(error: ValidationError, tried: Mapping[str, Any] | None = None) -> AppError:
     """What is wrong; with the values that were tried the order's fault is a threshold's."""
-    problems = error.errors(include_url=False, include_input=False, include_context=False)
-    fields = [
-        FieldError(".".join(map(str, problem["loc"])) or "rotator", problem["msg"])
-        for problem in problems
-    ]
+    fields = field_errors(error, "rotator")
     if tried is not None and fields[0].field == "rotator":
         fields = [
             FieldError(higher, f"is lower than the {tried[lower]} of {lower[0].upper()}")
             for higher, lower in disorder({name: _number(tried[name]) for name in DRAFTED[1:]})
         ]
-    return AppError(ErrorCode.INVALID, f"{fields[0].field}: {fields[0].message}", *fields)
+    return invalid_fields(fields)
 
 
 def _number(value: Any) -> float:

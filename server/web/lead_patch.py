@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from server.domain.directory import ApiKey, Scope
-from server.domain.errors import AppError, ErrorCode, FieldError, invalid_field
+from server.domain.errors import AppError, ErrorCode, field_errors, invalid_field, invalid_fields
 from server.domain.ids import LeadId
 from server.domain.lead_status import LeadStatus
 from server.domain.user import UserId
@@ -92,7 +92,4 @@ def _read(value: Any) -> LeadPatch:
     try:
         return LeadPatch.model_validate(bodies.clean_object(value))
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False, include_context=False)
-        fields = [FieldError(".".join(map(str, one["loc"])), one["msg"]) for one in faults]
-        message = f"{fields[0].field}: {fields[0].message}"
-        raise AppError(ErrorCode.INVALID, message, *fields) from None
+        raise invalid_fields(field_errors(error, "body")) from None
