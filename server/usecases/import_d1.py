@@ -11,12 +11,19 @@ from typing import Any, Protocol
 from server.domain.directory import Client
 from server.store import moving_in
 from server.store.contract import Store, Told
-from server.usecases import d1_rows, keep_rollups
+from server.usecases import d1_leads, d1_values, d1_visits, keep_rollups
 
 ROWS_PER_WRITE = 500
 
 ORDER = ("sessions", "page_views", "fingerprints", "Leads")
 """A lead keeps something of its session, and a page view needs one."""
+
+_TABLES = {
+    "leads": "Leads",
+    "sessions": "sessions",
+    "pageviews": "page_views",
+    "fingerprints": "fingerprints",
+}
 
 
 class Dump(Protocol):
@@ -60,7 +67,7 @@ async def import_d1(
 
     May be repeated. Nothing is forwarded or scored. Raises NothingKnownError.
     """
-    tables = {ours: name for name in dump.tables() if (ours := d1_rows.table_of(name))}
+    tables = {ours: name for name in dump.tables() if (ours := _table_of(name))}
     if not tables:
         there = ", ".join(dump.tables()) or "no table"
         raise NothingKnownError(f"there is no table of leads or visits in it, but {there}")
@@ -83,15 +90,20 @@ async def import_d1(
 
 def left_out(dump: Dump) -> list[str]:
     """The tables and columns of a dump that have no place here, in words."""
-    words = [f"table {name}" for name in dump.tables() if d1_rows.table_of(name) is None]
+    words = [f"table {name}" for name in dump.tables() if _table_of(name) is None]
     for name in dump.tables():
-        ours = d1_rows.table_of(name)
+        ours = _table_of(name)
         if ours not in (None, "Leads"):
             words += [
                 f"column {name}.{column}"
-                for column in d1_rows.unknown_columns(str(ours), dump.columns(name))
+                for column in d1_visits.unknown_columns(str(ours), dump.columns(name))
             ]
     return words
+
+
+def _table_of(name: str) -> str | None:
+    """Our name of a Worker's table, None for one we do not know."""
+    return _TABLES.get(d1_values.squeezed(name))
 
 
 _Read = Callable[[Mapping[str, Any]], dict[str, Any] | None]
@@ -100,11 +112,11 @@ _Read = Callable[[Mapping[str, Any]], dict[str, Any] | None]
 def _reading(table: str, client: Client, now: datetime) -> _Read:
     readers: dict[str, _Read] = {
         "Leads": partial(
-            d1_rows.lead, client_id=client.client_id, region=client.default_region, now=now
+            d1_leads.lead, client_id=client.client_id, region=client.default_region, now=now
         ),
-        "sessions": partial(d1_rows.session, client_id=client.client_id, now=now),
-        "fingerprints": partial(d1_rows.fingerprint, client_id=client.client_id, now=now),
-        "page_views": partial(d1_rows.page_view, client_id=client.client_id, now=now),
+        "sessions": partial(d1_visits.session, client_id=client.client_id, now=now),
+        "fingerprints": partial(d1_visits.fingerprint, client_id=client.client_id, now=now),
+        "page_views": partial(d1_visits.page_view, client_id=client.client_id, now=now),
     }
     return readers[table]
 
