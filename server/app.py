@@ -7,7 +7,7 @@ import contextlib
 import gc
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from server import form_ai
 from server.config import ROOT, Config
 from server.destinations import Destination, make_webhook, meta_capi
-from server.destinations.egress import Answer, Egress, trusted_authorities
+from server.destinations.demo_egress import EgressWithDemo
 from server.destinations.make_webhook import MakeWebhook, WebhookTarget
 from server.destinations.meta_capi import MetaCapi, MetaTarget
 from server.domain import clock, timezone, user_agent
@@ -125,27 +125,6 @@ def accesses(config: Config) -> dict[str, form_ai.Access]:
         "gemini": form_ai.Access(config.gemini_api_key, config.gemini_base_url),
         "openai": form_ai.Access(config.openai_api_key, config.openai_base_url),
     }
-
-
-class EgressWithDemo(Egress):
-    """An egress that may also call one private address: this server's own demo receiver."""
-
-    def __init__(self, *, allow_private: bool, demo_url: str) -> None:
-        authorities = trusted_authorities()
-        super().__init__(allow_private=allow_private, ssl_context=authorities)
-        self._demo_url = demo_url
-        self._to_demo = Egress(allow_private=True, ssl_context=authorities)
-
-    async def post(self, url: str, *, headers: Mapping[str, str], content: bytes) -> Answer:
-        """See `Egress.post`."""
-        if url == self._demo_url:
-            return await self._to_demo.post(url, headers=headers, content=content)
-        return await super().post(url, headers=headers, content=content)
-
-    async def close(self) -> None:
-        """See `Egress.close`."""
-        await self._to_demo.close()
-        await super().close()
 
 
 class Propgauge:
