@@ -20,6 +20,15 @@ NATIVE_PREFIX = "native:"
 DUPLICATE_WINDOW = timedelta(hours=24)
 VELOCITY_WINDOW = timedelta(minutes=5)
 
+UTM_COLUMNS = {
+    "UtmSource": "utm_source",
+    "UtmMedium": "utm_medium",
+    "UtmCampaign": "utm_campaign",
+    "UtmTerm": "utm_term",
+    "UtmContent": "utm_content",
+}
+"""Columns of an attribution's parts, with their names in an address."""
+
 
 def _lead_values(lead: Lead) -> dict[str, Any]:
     draft, visit = lead.draft, lead.engagement.visit
@@ -43,11 +52,7 @@ def _lead_values(lead: Lead) -> dict[str, Any]:
         "Ip": lead.peer.ip,
         "UserAgent": lead.peer.user_agent,
         "Country": lead.peer.country or None,
-        "UtmSource": lead.attribution.utm.get("utm_source"),
-        "UtmMedium": lead.attribution.utm.get("utm_medium"),
-        "UtmCampaign": lead.attribution.utm.get("utm_campaign"),
-        "UtmTerm": lead.attribution.utm.get("utm_term"),
-        "UtmContent": lead.attribution.utm.get("utm_content"),
+        **{column: lead.attribution.utm.get(name) for column, name in UTM_COLUMNS.items()},
         "ClickIds": _json(lead.attribution.click_ids) if lead.attribution.click_ids else None,
         "Consent": None if draft.consent is None else int(draft.consent),
         "Extra": _json(draft.extra) if draft.extra else None,
@@ -103,11 +108,7 @@ _CONTACT_COLUMNS = (
     "PageUrl",
     "Referrer",
     "Country",
-    "UtmSource",
-    "UtmMedium",
-    "UtmCampaign",
-    "UtmTerm",
-    "UtmContent",
+    *UTM_COLUMNS,
     "ClickIds",
     "Extra",
     "VisitorId",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from server.store.contract import Statement, Store
+from server.store.leads import UTM_COLUMNS
 from server.store.visit_rows import FingerprintRow, PageViewRow, SessionRow
 
 PATIENCE_SECONDS = 60.0
@@ -31,11 +32,7 @@ _LEADS = [
     "Ip",
     "UserAgent",
     "Country",
-    "UtmSource",
-    "UtmMedium",
-    "UtmCampaign",
-    "UtmTerm",
-    "UtmContent",
+    *UTM_COLUMNS,
     "ClickIds",
     "Extra",
     "VisitorId",

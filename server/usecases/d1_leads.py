@@ -22,7 +22,7 @@ from server.domain.lead_fields import CONTROL_FIELDS, our_name
 from server.domain.suspicion import SuspicionLabel
 from server.domain.suspicion import label_of as suspicion_label_of
 from server.domain.visitor import MatchKind
-from server.store.leads import message_hash
+from server.store.leads import UTM_COLUMNS, message_hash
 from server.usecases import d1_values as values
 from server.usecases.d1_values import Source
 
@@ -61,11 +61,7 @@ _LEAD = {
     "vpnsuspected": "VpnSuspected",
     "suspicionscore": "SuspicionScore",
     "suspicionlabel": "SuspicionLabel",
-    "utmsource": "UtmSource",
-    "utmmedium": "UtmMedium",
-    "utmcampaign": "UtmCampaign",
-    "utmterm": "UtmTerm",
-    "utmcontent": "UtmContent",
+    **{column.lower(): column for column in UTM_COLUMNS},
     "sitekey": "SiteKey",
 }
 
