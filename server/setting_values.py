@@ -6,7 +6,7 @@ import base64
 import ipaddress
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from server.domain.retention import MAX_DAYS
 from server.domain.user import password_fault
@@ -84,12 +84,20 @@ def http_url(value: str) -> str:
 
 
 def _is_http_url(value: str) -> bool:
+    parts = _url_parts(value)
+    if parts is None or parts.scheme not in ("http", "https"):
+        return False
+    return bool(parts.hostname) and "@" not in parts.netloc
+
+
+def _url_parts(value: str) -> SplitResult | None:
+    """None for what is no address: the error's text would show a part of the value."""
     try:
         parts = urlsplit(value)
         _ = parts.port
-    except ValueError:  # its text would show a part of the value
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        return None
+    return parts
 
 
 def base_url(value: str) -> str:
@@ -123,13 +131,10 @@ def database_url(value: str) -> str:
 
 
 def _is_database_server(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-        _ = parts.port
-    except ValueError:
+    parts = _url_parts(value)
+    if parts is None or parts.scheme not in ("libsql", "https", "http", "wss", "ws"):
         return False
-    known = parts.scheme in ("libsql", "https", "http", "wss", "ws")
-    return known and bool(parts.hostname) and not (parts.query or parts.fragment or parts.username)
+    return bool(parts.hostname) and not (parts.query or parts.fragment or parts.username)
 
 
 def token(value: str) -> str:
