@@ -9,25 +9,18 @@ from enum import Enum, auto
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.local_server import Asked, LocalServer
+from tests.local_server import Asked, LocalServer, Posted
 
 VERSION = "v26.0"
 TRACE_ID = "AbCdEfGhIjKlMnOpQrStUvW"
 
 
 @dataclass(frozen=True)
-class GraphRequest:
-    """One request: path without query, headers by lower-case name, and the body as sent."""
+class GraphRequest(Posted):
+    """One request; its path without query."""
 
     path: str
     query: dict[str, str]
-    headers: dict[str, str]
-    raw: bytes
-
-    @property
-    def body(self) -> dict[str, Any]:
-        parsed: dict[str, Any] = json.loads(self.raw)
-        return parsed
 
     @property
     def event(self) -> dict[str, Any]:
@@ -116,7 +109,7 @@ class GraphServer(LocalServer):
     def take(self, asked: Asked) -> None:
         address = urlsplit(asked.path)
         query = dict(parse_qsl(address.query))
-        self.requests.append(GraphRequest(address.path, query, asked.fields, asked.raw))
+        self.requests.append(GraphRequest(asked.fields, asked.raw, address.path, query))
         self._answer(asked)
 
     def _answer(self, asked: Asked) -> None:

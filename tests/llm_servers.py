@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from tests.local_server import Asked, LocalServer
+from tests.local_server import Asked, LocalServer, Posted
 
 GOOD_SCORES: Mapping[str, float] = {
     "ai_fin": 0.9,
@@ -75,20 +75,13 @@ COMMON: Mapping[str, Reply] = {
 
 
 @dataclass(frozen=True)
-class LlmRequest:
-    """One request: the model it asks, its headers by lower-case name, its body as sent."""
+class LlmRequest(Posted):
+    """One request: the model it asks, and how."""
 
     model: str
-    headers: Mapping[str, str]
-    raw: bytes
     system: str
     user_text: str
     temperature: float | None
-
-    @property
-    def body(self) -> dict[str, Any]:
-        parsed: dict[str, Any] = json.loads(self.raw)
-        return parsed
 
     @property
     def user(self) -> dict[str, Any]:
@@ -161,7 +154,7 @@ class LlmServer(LocalServer):
         return answer in COMMON or answer in self.errors
 
     @abstractmethod
-    def read(self, path: str, headers: Mapping[str, str], raw: bytes) -> LlmRequest:
+    def read(self, path: str, headers: dict[str, str], raw: bytes) -> LlmRequest:
         """A request as it came over the wire."""
 
     @abstractmethod
@@ -222,7 +215,7 @@ class GeminiServer(LlmServer):
         "blocked_prompt": Reply(200, _json({"promptFeedback": {"blockReason": "SAFETY"}})),
     }
 
-    def read(self, path: str, headers: Mapping[str, str], raw: bytes) -> LlmRequest:
+    def read(self, path: str, headers: dict[str, str], raw: bytes) -> LlmRequest:
         body = json.loads(raw)
         matched = self.path.fullmatch(path)
         assert matched is not None
@@ -291,7 +284,7 @@ class OpenAiServer(LlmServer):
         ),
     }
 
-    def read(self, path: str, headers: Mapping[str, str], raw: bytes) -> LlmRequest:
+    def read(self, path: str, headers: dict[str, str], raw: bytes) -> LlmRequest:
         del path
         body = json.loads(raw)
         turns = {message["role"]: message["content"] for message in body["messages"]}

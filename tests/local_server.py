@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import struct
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Self
@@ -24,6 +26,19 @@ def serving(httpd: ThreadingHTTPServer) -> Iterator[None]:
         httpd.shutdown()
         thread.join()
         httpd.server_close()
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A request as it was kept: headers by lower-case name, and the body as sent."""
+
+    headers: dict[str, str]
+    raw: bytes
+
+    @property
+    def body(self) -> dict[str, Any]:
+        parsed: dict[str, Any] = json.loads(self.raw)
+        return parsed
 
 
 class LocalServer(ABC):

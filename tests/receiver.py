@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
-from tests.local_server import Asked, LocalServer
-
-
-@dataclass(frozen=True)
-class Received:
-    """One request: headers by lower-case name, and the body as sent."""
-
-    headers: dict[str, str]
-    raw: bytes
-
-    @property
-    def body(self) -> dict[str, Any]:
-        parsed: dict[str, Any] = json.loads(self.raw)
-        return parsed
+from tests.local_server import Asked, LocalServer, Posted
 
 
 @dataclass
@@ -33,14 +18,14 @@ class Receiver(LocalServer):
 
     status: int = 200
     answer_headers: dict[str, str] = field(default_factory=dict)
-    requests: list[Received] = field(default_factory=list)
+    requests: list[Posted] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.gate.set()
 
     def take(self, asked: Asked) -> None:
-        self.requests.append(Received(asked.fields, asked.raw))
+        self.requests.append(Posted(asked.fields, asked.raw))
         self.gate.wait()
         asked.answer(self.status, b"ok", self.answer_headers)
 
@@ -52,7 +37,7 @@ class Receiver(LocalServer):
     def url(self) -> str:
         return f"{self.origin}/hook"
 
-    def wait_for(self, count: int = 1, timeout_seconds: float = 10) -> list[Received]:
+    def wait_for(self, count: int = 1, timeout_seconds: float = 10) -> list[Posted]:
         """Everything received, once there are `count` requests."""
         deadline = time.monotonic() + timeout_seconds
         while len(self.requests) < count:
