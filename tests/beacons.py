@@ -8,16 +8,11 @@ from typing import Any
 def view(visitor: str, session: str = "", page: str = "p1", **fields: Any) -> dict[str, Any]:
     """The first beacon of a page view; the session is named after the visitor unless given."""
     return {
-        "v": 1,
-        "site": "demo",
-        "visitor_id": visitor,
-        "session_id": session or f"{visitor}-s1",
-        "page_view_id": page,
+        **_of(visitor, session, page),
         "seq": 0,
         "type": "view",
         "url": "https://www.example.com/residences",
         "timezone": "Europe/London",
-        "age_ms": 0,
         **fields,
     }
 
@@ -30,15 +25,21 @@ def engage(visitor: str, session: str = "", page: str = "p1", **fields: Any) -> 
 def event(visitor: str, session: str = "", page: str = "p1", **fields: Any) -> dict[str, Any]:
     """An own event of the site on that page view."""
     return {
+        **_of(visitor, session, page),
+        "type": "event",
+        "event_id": "e1",
+        "name": "brochure_download",
+        "props": {},
+        **fields,
+    }
+
+
+def _of(visitor: str, session: str, page: str) -> dict[str, Any]:
+    return {
         "v": 1,
         "site": "demo",
         "visitor_id": visitor,
         "session_id": session or f"{visitor}-s1",
         "page_view_id": page,
-        "type": "event",
-        "event_id": "e1",
-        "name": "brochure_download",
-        "props": {},
         "age_ms": 0,
-        **fields,
     }

@@ -359,7 +359,10 @@ async def test_lead_without_a_score_or_label_does_not_stop_the_counting(store: F
     assert await store.query("SELECT leads FROM lead_days WHERE dimension = 'total'")
 
 
-async def test_purged_day_keeps_its_counts_when_a_late_change_comes(store: FileStore) -> None:
+async def _counts_before_a_purge(
+    store: FileStore,
+) -> dict[tuple[str, str, str], tuple[int, ...]]:
+    """Visits of two days, counted; those of the first are purged then."""
     await record(store, view("s1"), view("s2", visitor="ben", at=2 * 86_400))
     await catch_up(store, NOW)
     before = await _stored_visits(store)
@@ -368,20 +371,18 @@ async def test_purged_day_keeps_its_counts_when_a_late_change_comes(store: FileS
     await store.write(
         [rollups.kept_from(ONE, Kind.VISITS, cutoff), Statement(purge, (to_text(cutoff),))]
     )
+    return before
+
+
+async def test_purged_day_keeps_its_counts_when_a_late_change_comes(store: FileStore) -> None:
+    before = await _counts_before_a_purge(store)
     await record(store, view("s3", visitor="cleo", at=60))
     await catch_up(store, NOW)
     assert await _stored_visits(store) == before
 
 
 async def test_rebuild_after_a_purge_keeps_what_only_the_counts_tell(store: FileStore) -> None:
-    await record(store, view("s1"), view("s2", visitor="ben", at=2 * 86_400))
-    await catch_up(store, NOW)
-    before = await _stored_visits(store)
-    cutoff = START + timedelta(days=1)
-    purge = "DELETE FROM sessions WHERE started_at < ?"
-    await store.write(
-        [rollups.kept_from(ONE, Kind.VISITS, cutoff), Statement(purge, (to_text(cutoff),))]
-    )
+    before = await _counts_before_a_purge(store)
     client, _day = await _day_of(store)
     await rollups.reset(store, client)
     await catch_up(store, NOW)
