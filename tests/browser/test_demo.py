@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
-from tests.browser.recorder import running_chromium
 from tests.receiver import Receiver
 from tests.running import BROWSER_AGENT, RunningServer
 
@@ -20,12 +19,6 @@ NO_STORAGE = """Object.defineProperty(window, "localStorage", {
 });"""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A visitor of their own, whose browser does not say that it is headless."""
@@ -34,11 +27,6 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     )
     yield context
     context.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Page:
-    return context.new_page()
 
 
 def send_enquiry(page: Page, email: str) -> None:

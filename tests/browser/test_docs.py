@@ -9,7 +9,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from server.web.api_reference import PUBLIC
 from server.web.openapi import Operation, operation_id
-from tests.browser.recorder import running_chromium
 from tests.running import RunningServer
 
 WIDTHS = (390, 1280)
@@ -22,22 +21,11 @@ def docs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"{server.url}/docs"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(java_script_enabled=True)
     yield context
     context.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Page:
-    return context.new_page()
 
 
 @pytest.mark.parametrize("width", WIDTHS)
