@@ -17,7 +17,7 @@ from tests.sqld import Sqld
 def remote(sqld: Sqld, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     sqld.clear()
     folder = tmp_path_factory.mktemp("remote") / "data"
-    with running_dashboard(folder, sqld_url=sqld.http_url) as dashboard:
+    with running_dashboard(folder, database_url=sqld.http_url) as dashboard:
         yield dashboard
 
 

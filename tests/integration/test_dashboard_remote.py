@@ -55,7 +55,7 @@ def pair(sqld: Sqld, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]
     folder = tmp_path_factory.mktemp("remote")
     with Receiver() as receiver:
         settings = {"ALLOW_PRIVATE_TARGETS": "on", "MAKE_WEBHOOK_URL": receiver.url}
-        with running_dashboard(folder / "one", settings, sqld_url=sqld.http_url) as dashboard:
+        with running_dashboard(folder / "one", settings, database_url=sqld.http_url) as dashboard:
             shared = {**settings, "SECRET_KEY": SECRET_KEY, "DATABASE_URL": sqld.ws_url}
             with RunningServer(folder / "other", shared) as other:
                 yield Pair(dashboard, other, sqld)
