@@ -143,8 +143,8 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
-    with embedded(tmp_path_factory.mktemp("plain")) as started:
+def plain_server(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[Embedded]:
+    with embedded(tmp_path_factory.mktemp("plain"), DATABASE_URL=database_url) as started:
         yield started
 
 
@@ -194,6 +194,7 @@ def test_text_that_site_show_prints_when_pasted_stores_the_visit(
     assert answer.url == f"{plain.server.url}/api/track"
 
 
+@pytest.mark.both_stores
 @pytest.mark.parametrize("title", ["Scripts", "Scripts, frozen", "Google Tag Manager"])
 def test_form_with_the_pasted_scripts_when_sent_becomes_a_lead_of_the_visit(
     page: Page, plain: Embedded, title: str

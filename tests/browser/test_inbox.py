@@ -22,9 +22,10 @@ window.Notification = class extends EventTarget {
 
 
 @pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+def dashboard(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[Dashboard]:
     """A server whose first client has a few leads of each kind."""
-    with running_dashboard(tmp_path_factory.mktemp("inbox") / "data") as dashboard:
+    folder = tmp_path_factory.mktemp("inbox") / "data"
+    with running_dashboard(folder, database_url=database_url) as dashboard:
         contact = {"Phone": "+44 20 7946 0123", "PhoneE164": "+442079460123"}
         add_leads(
             dashboard.server,
@@ -42,6 +43,7 @@ def open_inbox(page: Page, dashboard: Dashboard, query: str = "") -> None:
     page.goto(f"{dashboard.server.url}{INBOX}{query}")
 
 
+@pytest.mark.both_stores
 def test_new_lead_arrives_live_and_a_very_hot_one_notifies(
     browser: Browser, dashboard: Dashboard
 ) -> None:
@@ -80,6 +82,7 @@ def test_new_lead_is_asked_for_where_the_stream_does_not_come(
         expect(page.get_by_role("link", name="1 new lead: show")).to_be_visible()
 
 
+@pytest.mark.both_stores
 def test_filters_fill_the_address_and_are_saved_as_a_view(desk: Page, dashboard: Dashboard) -> None:
     open_inbox(desk, dashboard)
     desk.get_by_label("Search name").type("e")

@@ -81,6 +81,7 @@ def second(browser: Browser, dashboard: Dashboard) -> Iterator[Page]:
         yield page
 
 
+@pytest.mark.both_stores
 def test_explanation_of_a_score_is_read_and_the_visit_unfolded(
     desk: Page, dashboard: Dashboard, tracked: str
 ) -> None:
@@ -98,6 +99,7 @@ def test_explanation_of_a_score_is_read_and_the_visit_unfolded(
     assert visits.get_by_text("gallery_open").locator("visible=true").count() > shown
 
 
+@pytest.mark.both_stores
 def test_status_is_changed_and_stands_in_the_history(
     desk: Page, dashboard: Dashboard, tracked: str
 ) -> None:
@@ -113,6 +115,7 @@ def test_status_is_changed_and_stands_in_the_history(
     expect(work.get_by_role("button", name="Called now")).to_have_count(0)
 
 
+@pytest.mark.both_stores
 def test_two_people_on_one_lead_are_told_of_each_other(
     desk: Page, second: Page, dashboard: Dashboard, untracked: str
 ) -> None:
@@ -132,6 +135,7 @@ def test_two_people_on_one_lead_are_told_of_each_other(
     expect(second.get_by_text("Contacted → Lost")).to_be_visible()
 
 
+@pytest.mark.both_stores
 def test_failed_delivery_is_sent_again_and_seen_to_arrive(
     desk: Page, dashboard: Dashboard, failed: str
 ) -> None:
