@@ -115,7 +115,6 @@ def test_status_is_changed_and_stands_in_the_history(
     expect(work.get_by_role("button", name="Called now")).to_have_count(0)
 
 
-@pytest.mark.both_stores
 def test_two_people_on_one_lead_are_told_of_each_other(
     desk: Page, second: Page, dashboard: Dashboard, untracked: str
 ) -> None:
