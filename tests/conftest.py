@@ -13,6 +13,30 @@ from tests.receiver import Receiver
 from tests.running import RunningServer
 from tests.sqld import Keys, Sqld
 
+FILE, LIBSQL = pytest.param("file", id=pytest.HIDDEN_PARAM), pytest.param("sqld")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test marked `both_stores` on a file and on a libSQL server, any other on a file."""
+    is_marked = metafunc.definition.get_closest_marker("both_stores") is not None
+    if "database_url" in metafunc.fixturenames:
+        stores = [FILE, LIBSQL] if is_marked else [FILE]
+        metafunc.parametrize("database_url", stores, indirect=True)
+    else:
+        assert not is_marked, f"{metafunc.definition.nodeid} starts no server on `database_url`"
+
+
+@pytest.fixture(scope="module")
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """DATABASE_URL for a server of the tests: none, so that it keeps a file, or an empty sqld's."""
+    if request.param == "file":
+        yield ""
+        return
+    sqld: Sqld = request.getfixturevalue("sqld")
+    sqld.clear()
+    yield sqld.http_url
+    assert sqld.query("SELECT name FROM d1_migrations"), "nobody gave it to a server"
+
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[FileStore]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,11 +19,9 @@ from server.domain.directory import Client
 from server.domain.ids import ClientId
 from server.domain.user import Role
 from server.store import directory
-from server.store.contract import Store
-from server.store.file import FileStore
-from server.store.remote import connect
 from server.store.vault import Vault
 from server.usecases.sign_in import FIRST_ADMIN, NewUser, SignIn
+from tests.databases import Database, database_at
 from tests.running import BROWSER_AGENT, RunningServer
 
 PASSWORD = "correct horse battery"
@@ -97,9 +95,9 @@ class Dashboard:
             desk.http.close()
 
 
-async def furnish(open_store: Callable[[], Store]) -> None:
+async def furnish(database: Database) -> None:
     """Make the second client and the users; the server makes the first admin itself."""
-    store, vault, now = open_store(), Vault(SECRET_KEY), clock.now()
+    store, vault, now = database.open(), Vault(SECRET_KEY), clock.now()
     await prepare_store(store)
     await directory.add_client(store, vault, Client(ClientId(0), "Other Homes"), now)
     sign_in = SignIn(store, clock.now)
@@ -112,19 +110,16 @@ async def furnish(open_store: Callable[[], Store]) -> None:
 
 @contextmanager
 def running_dashboard(
-    data_dir: Path, settings: Mapping[str, str] | None = None, *, sqld_url: str = ""
+    data_dir: Path, settings: Mapping[str, str] | None = None, *, database_url: str = ""
 ) -> Iterator[Dashboard]:
     """A server of one's own with the users above; `settings` beyond the usual ones.
 
-    Its store is a file in `data_dir`, or the empty libSQL server at `sqld_url`.
+    Its store is a file in `data_dir`, or the empty libSQL server at `database_url`.
     """
-
-    def open_store() -> Store:
-        return connect(sqld_url, "") if sqld_url else FileStore.open(data_dir / "propgauge.db")
-
+    database = database_at(database_url, data_dir)
     with ThreadPoolExecutor(1) as aside:  # Playwright keeps a loop running in the test's own thread
-        aside.submit(lambda: asyncio.run(furnish(open_store))).result()
-    own = {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": sqld_url}
+        aside.submit(lambda: asyncio.run(furnish(database))).result()
+    own = {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": database_url}
     with RunningServer(data_dir, {**own, **(settings or {})}) as server:
         dashboard = Dashboard(server)
         try:

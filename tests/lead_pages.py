@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from server.store.contract import Statement
-from tests import stored_leads
 from tests.beacons import event, view
 from tests.dashboard import unique
 from tests.running import RunningServer
 
 FAILED = "UPDATE deliveries SET state = 'failed', last_status = 422, last_error = ?, attempts = 3"
-
-
-def execute(server: RunningServer, sql: str, *args: Any) -> None:
-    """Change the server's database behind its back."""
-    stored_leads.execute(server.data_dir / "propgauge.db", Statement(sql, args))
 
 
 def partner_lead(server: RunningServer, **fields: Any) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from server.domain import clock
@@ -14,9 +13,9 @@ from server.domain.ids import ClientId, SessionId, VisitorId
 from server.domain.visitor import Arrival, Beacon, BeaconType, Peer
 from server.store import tracking
 from server.store.contract import Statement
-from server.store.file import FileStore
 from server.usecases.keep_rollups import catch_up
 from tests.dashboard import Dashboard
+from tests.databases import Database
 from tests.running import BROWSER_AGENT
 
 XSS = "<img src=x onerror=alert(1)>\"'</script>"
@@ -60,9 +59,9 @@ def _leads(day: datetime, number: int) -> list[Statement]:
     return [Statement(_LEAD, tracked), Statement(_LEAD, untracked)]
 
 
-async def fill_database(database: Path) -> None:
+async def fill_database(database: Database) -> None:
     """Store the visits and leads, and count them."""
-    store, now = FileStore.open(database), clock.now()
+    store, now = database.open(), clock.now()
     for number in range(DAYS):
         day = now - timedelta(days=number)
         await store.write([*tracking.beacon_batch(_visits(day, number)), *_leads(day, number)])
@@ -72,7 +71,7 @@ async def fill_database(database: Path) -> None:
 
 def fill(dashboard: Dashboard) -> Dashboard:
     """Give client 1 its visits and leads; client 2 has none."""
-    database = dashboard.server.data_dir / "propgauge.db"
+    database = dashboard.server.database
     with ThreadPoolExecutor(1) as aside:  # Playwright keeps a loop running in the test's thread
         aside.submit(lambda: asyncio.run(fill_database(database))).result()
     return dashboard

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +20,8 @@ import httpx
 
 from server.config import CONFIG_FILE, ROOT
 from server.settings import SETTINGS
+from server.store.contract import Statement
+from tests.databases import database_at
 from tests.forked import Forked
 
 BROWSER_AGENT = (
@@ -84,6 +84,7 @@ class RunningServer:
             **(settings or {}),
         }
         self.url = f"http://127.0.0.1:{self.port}"
+        self.database = database_at(self.settings.get("DATABASE_URL", ""), data_dir)
         self.output: list[str] = []
 
     def start(self) -> Self:
@@ -118,11 +119,12 @@ class RunningServer:
         self.stop()
 
     def query(self, sql: str, args: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """Read the server's database file."""
-        path = f"file:{self.data_dir / 'propgauge.db'}?mode=ro"
-        with closing(sqlite3.connect(path, uri=True)) as database:
-            database.row_factory = sqlite3.Row
-            return [dict(row) for row in database.execute(sql, args)]
+        """Read the server's database."""
+        return self.database.query(sql, args)
+
+    def execute(self, sql: str, *args: Any) -> None:
+        """Change the server's database behind its back."""
+        self.database.write(Statement(sql, args))
 
     def lead(self, **fields: Any) -> httpx.Response:
         """Send a lead as JSON."""

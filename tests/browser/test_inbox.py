@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -23,12 +22,13 @@ window.Notification = class extends EventTarget {
 
 
 @pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+def dashboard(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[Dashboard]:
     """A server whose first client has a few leads of each kind."""
-    with running_dashboard(tmp_path_factory.mktemp("inbox") / "data") as dashboard:
+    folder = tmp_path_factory.mktemp("inbox") / "data"
+    with running_dashboard(folder, database_url=database_url) as dashboard:
         contact = {"Phone": "+44 20 7946 0123", "PhoneE164": "+442079460123"}
         add_leads(
-            database(dashboard),
+            dashboard.server,
             lead_row(10, Name="Carl Cold", Email="carl@example.com", SuspicionScore=70),
             lead_row(30, Name="Wendy Warm", Status="contacted", **contact),
             lead_row(60, Name="Henry Hot", Project="Creek View", ReturnVisits=2, **contact),
@@ -39,14 +39,11 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         yield dashboard
 
 
-def database(dashboard: Dashboard) -> Path:
-    return dashboard.server.data_dir / "propgauge.db"
-
-
 def open_inbox(page: Page, dashboard: Dashboard, query: str = "") -> None:
     page.goto(f"{dashboard.server.url}{INBOX}{query}")
 
 
+@pytest.mark.both_stores
 def test_new_lead_arrives_live_and_a_very_hot_one_notifies(
     browser: Browser, dashboard: Dashboard
 ) -> None:
@@ -54,7 +51,7 @@ def test_new_lead_arrives_live_and_a_very_hot_one_notifies(
         page.add_init_script(NOTED)
         with page.expect_request(re.compile("/leads/live")):
             open_inbox(page, dashboard)
-        add_leads(database(dashboard), lead_row(99, Name="Nora New"), lead_row(5, Name="Nick New"))
+        add_leads(dashboard.server, lead_row(99, Name="Nora New"), lead_row(5, Name="Nick New"))
         link = page.get_by_role("link", name="2 new leads: show")
         expect(link).to_be_visible()
         assert page.title().startswith("(2) ")
@@ -80,11 +77,12 @@ def test_new_lead_is_asked_for_where_the_stream_does_not_come(
         )
         with page.expect_event("requestfailed"):
             open_inbox(page, dashboard)
-        add_leads(database(dashboard), lead_row(5, Name="Paula Polled"))
+        add_leads(dashboard.server, lead_row(5, Name="Paula Polled"))
         page.clock.run_for(11_000)
         expect(page.get_by_role("link", name="1 new lead: show")).to_be_visible()
 
 
+@pytest.mark.both_stores
 def test_filters_fill_the_address_and_are_saved_as_a_view(desk: Page, dashboard: Dashboard) -> None:
     open_inbox(desk, dashboard)
     desk.get_by_label("Search name").type("e")

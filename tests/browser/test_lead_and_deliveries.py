@@ -14,7 +14,6 @@ from tests.integration.http_fixtures import eventually
 from tests.lead_pages import (
     FAILED,
     delivery_of,
-    execute,
     lead_path,
     partner_lead,
     tracked_lead,
@@ -31,14 +30,12 @@ def tracked(dashboard: Dashboard) -> str:
     lead_id = tracked_lead(dashboard.server, "reader", name="Ana Example", message="A terrace?")
     partner_lead(dashboard.server, email="reader@example.com", name="Ana Example")
     for number in range(20):
-        execute(
-            dashboard.server,
+        dashboard.server.execute(
             "INSERT INTO events SELECT client_id, session_id, ?, page_view_id, 'gallery_open',"
             " '{}', occurred_at FROM events WHERE event_id = 'e1' AND session_id = 'reader-s1'",
             f"more-{number}",
         )
-    execute(
-        dashboard.server,
+    dashboard.server.execute(
         "INSERT INTO form_responses (client_id, channel, event_id, event_type, email, lead_id,"
         " raw, received_at, scored_at, ai_fin, ai_show, ai_sql, signals, model, prompt_version)"
         " VALUES (1, 'typeform', 'r1', 'form_response', 'reader@example.com', ?, '{}', ?, ?, 0.9,"
@@ -58,7 +55,7 @@ def untracked(dashboard: Dashboard) -> str:
     long = ", ".join(f"{name} = ?1" for name in (*names, "UserAgent", "Referrer", "Country"))
     extra = "Extra = json_object(?1, ?1)"
     sql = f"UPDATE Leads SET {long}, {extra} WHERE PublicId = ?2"
-    execute(dashboard.server, sql, "W" * 65_536, lead_id)
+    dashboard.server.execute(sql, "W" * 65_536, lead_id)
     return lead_id
 
 
@@ -73,7 +70,7 @@ def failed(dashboard: Dashboard) -> str:
 
     delivery_id = eventually(look)
     sql = f"{FAILED} WHERE delivery_id = ?"
-    execute(dashboard.server, sql, "the webhook answered 422", delivery_id)
+    dashboard.server.execute(sql, "the webhook answered 422", delivery_id)
     return delivery_id
 
 
@@ -84,6 +81,7 @@ def second(browser: Browser, dashboard: Dashboard) -> Iterator[Page]:
         yield page
 
 
+@pytest.mark.both_stores
 def test_explanation_of_a_score_is_read_and_the_visit_unfolded(
     desk: Page, dashboard: Dashboard, tracked: str
 ) -> None:
@@ -101,6 +99,7 @@ def test_explanation_of_a_score_is_read_and_the_visit_unfolded(
     assert visits.get_by_text("gallery_open").locator("visible=true").count() > shown
 
 
+@pytest.mark.both_stores
 def test_status_is_changed_and_stands_in_the_history(
     desk: Page, dashboard: Dashboard, tracked: str
 ) -> None:
@@ -135,6 +134,7 @@ def test_two_people_on_one_lead_are_told_of_each_other(
     expect(second.get_by_text("Contacted → Lost")).to_be_visible()
 
 
+@pytest.mark.both_stores
 def test_failed_delivery_is_sent_again_and_seen_to_arrive(
     desk: Page, dashboard: Dashboard, failed: str
 ) -> None:
@@ -200,7 +200,7 @@ def test_deliveries_in_every_state_are_clean(
     browser: Browser, dashboard: Dashboard, failed: str, scheme: str
 ) -> None:
     pause = "INSERT OR REPLACE INTO paused_destinations VALUES (2, 'make_webhook', ?, 'it is gone')"
-    execute(dashboard.server, pause, "2026-11-20T10:00:00.000Z")
+    dashboard.server.execute(pause, "2026-11-20T10:00:00.000Z")
     paths = (DELIVERIES, f"{DELIVERIES}/{failed}", f"{DELIVERIES}?since=x", "/clients/2/deliveries")
     with open_desk(browser, dashboard, color_scheme=scheme) as page:
         for path in paths:

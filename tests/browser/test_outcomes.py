@@ -11,6 +11,7 @@ from tests.dashboard import Dashboard, unique
 PATH = "/clients/1/outcomes"
 
 
+@pytest.mark.both_stores
 def test_admin_imports_a_file_after_seeing_what_it_changes(
     desk: Page, dashboard: Dashboard
 ) -> None:

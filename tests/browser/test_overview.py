@@ -15,8 +15,9 @@ from tests.overview_data import fill
 
 
 @pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    with running_dashboard(tmp_path_factory.mktemp("overview") / "data") as running:
+def dashboard(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[Dashboard]:
+    folder = tmp_path_factory.mktemp("overview") / "data"
+    with running_dashboard(folder, database_url=database_url) as running:
         yield fill(running)
 
 
@@ -45,6 +46,7 @@ def test_pages_when_looked_at_by_axe_are_clean(
             assert (path, axe_findings(page)) == (path, [])
 
 
+@pytest.mark.both_stores
 def test_chart_is_drawn_anew_for_a_chosen_figure(overview: Page) -> None:
     expect(overview.locator("#chart canvas")).to_be_visible()
     overview.get_by_role("link", name=re.compile("^Median score")).click()
@@ -74,6 +76,7 @@ def test_keys_choose_days_and_comparison(overview: Page) -> None:
     expect(dialog).to_be_hidden()
 
 
+@pytest.mark.both_stores
 def test_going_back_shows_the_days_of_before(overview: Page) -> None:
     tile = overview.locator("#overview").get_by_role("link", name=re.compile("^Leads"))
     expect(tile).to_contain_text("56")
@@ -89,6 +92,7 @@ def test_country_is_shown_by_its_name(overview: Page) -> None:
     expect(overview.get_by_role("rowheader", name="United Kingdom")).to_be_visible()
 
 
+@pytest.mark.both_stores
 def test_visitor_who_comes_shows_without_loading_the_page(
     browser: Browser, dashboard: Dashboard
 ) -> None:

@@ -24,6 +24,7 @@ def person(dashboard: Dashboard) -> str:
     return f"{word}@example.com"
 
 
+@pytest.mark.both_stores
 def test_admin_exports_and_erases_a_person_with_the_visits_they_chose(
     desk: Page, dashboard: Dashboard
 ) -> None:

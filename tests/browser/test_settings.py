@@ -12,8 +12,9 @@ LIGHT_AND_DARK = ("light", "dark")
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SettingsDesk]:
-    with running_settings(tmp_path_factory.mktemp("settings") / "data") as settings:
+def settings(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[SettingsDesk]:
+    folder = tmp_path_factory.mktemp("settings") / "data"
+    with running_settings(folder, database_url=database_url) as settings:
         for number in range(12):
             settings.scored(f"buyer{number:02}@example.com", 0.8 + number / 100, 0.9)
         yield settings
@@ -26,6 +27,7 @@ def page(browser: Browser, settings: SettingsDesk) -> Iterator[Page]:
         yield page
 
 
+@pytest.mark.both_stores
 def test_thresholds_are_tried_with_the_preview_drafted_and_published(
     page: Page, settings: SettingsDesk
 ) -> None:

@@ -54,6 +54,7 @@ def test_page_of_sites_and_keys_is_clean_and_no_wider_than_the_window(
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
+@pytest.mark.both_stores
 def test_client_when_added_goes_on_to_its_site_and_its_snippet_is_copied(
     desk: Page, furnished: Dashboard
 ) -> None:
@@ -85,6 +86,7 @@ def test_client_when_added_goes_on_to_its_site_and_its_snippet_is_copied(
     assert axe_findings(desk) == []
 
 
+@pytest.mark.both_stores
 def test_key_when_created_is_copied_once_and_revoked_after_a_second_thought(
     desk: Page, furnished: Dashboard
 ) -> None:

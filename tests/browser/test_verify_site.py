@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.desk import axe_findings, open_desk
@@ -65,6 +66,7 @@ def open_marked(desk: Page, dashboard: Dashboard, key: str, url: str) -> Page:
     return opened.value
 
 
+@pytest.mark.both_stores
 def test_site_when_its_page_is_opened_is_verified_live_and_its_origin_allowed(
     desk: Page, dashboard: Dashboard
 ) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,10 +23,9 @@ from server.domain import clock
 from server.domain.directory import FIRST_CLIENT, ApiKey, Client, Scope, Site, hash_of_key, new_key
 from server.domain.ids import ClientId
 from server.store import directory
-from server.store.contract import Statement
-from server.store.file import FileStore
 from server.store.vault import Vault
-from tests import beacons, stored_leads
+from tests import beacons
+from tests.databases import Database, database_at
 from tests.receiver import Receiver
 from tests.running import RunningServer, free_port
 
@@ -123,7 +123,7 @@ class SharedServer:
 
     def execute(self, sql: str, args: Sequence[Any] = ()) -> None:
         """Change the server's database behind its back."""
-        stored_leads.execute(self.server.data_dir / "propgauge.db", Statement(sql, args))
+        self.server.execute(sql, *args)
 
     def unexpected(self) -> list[str]:
         """What the server logged that it never should."""
@@ -131,9 +131,9 @@ class SharedServer:
         return [line for line in list(self.server.output) if any(mark in line for mark in marks)]
 
 
-async def furnish(database: Path, keys: Keys, others_webhook_url: str) -> None:
+async def furnish(database: Database, keys: Keys, others_webhook_url: str) -> None:
     """Make the other clients, the sites and the keys that the tests use."""
-    store, vault, now = FileStore.open(database), Vault(SECRET_KEY), clock.now()
+    store, vault, now = database.open(), Vault(SECRET_KEY), clock.now()
     await prepare_store(store)
     for client in (
         Client(OTHER_CLIENT, "Other", "GB", others_webhook_url),
@@ -158,6 +158,37 @@ async def furnish(database: Path, keys: Keys, others_webhook_url: str) -> None:
         key = ApiKey(0, f"{scope} of {client_id}", hash_of_key(secret), client_id, scope)
         await directory.add_key(store, key, now)
     await store.close()
+
+
+@contextmanager
+def running_shared(data_dir: Path, *, database_url: str = "") -> Iterator[SharedServer]:
+    """A server with two clients, behind a trusted proxy, that knows countries.
+
+    Its store is a file in `data_dir`, or the empty libSQL server at `database_url`.
+    """
+    keys, database = Keys(), database_at(database_url, data_dir)
+    with Receiver() as receiver, Receiver() as others_receiver:
+        asyncio.run(furnish(database, keys, others_receiver.url))
+        settings = {
+            **_ranges(data_dir),
+            "ALLOW_PRIVATE_TARGETS": "on",
+            "COUNTRY_DB": str(COUNTRY_DB),
+            "DATABASE_URL": database_url,
+            "MAKE_WEBHOOK_URL": receiver.url,
+            "SECRET_KEY": SECRET_KEY,
+            "TRUSTED_PROXIES": "127.0.0.1",
+        }
+        with RunningServer(data_dir, settings) as server:
+            yield SharedServer(server, receiver, others_receiver, keys)
+
+
+def _ranges(folder: Path) -> dict[str, str]:
+    """The settings that name a file of networks each."""
+    folder.mkdir(exist_ok=True)
+    paths = {name: folder / name.lower() for name in RANGES}
+    for name, path in paths.items():
+        path.write_text(f"# {name}\n{RANGES[name]} # documentation\n")
+    return {name: str(path) for name, path in paths.items()}
 
 
 _numbers = itertools.count(1)

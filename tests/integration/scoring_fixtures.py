@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,10 @@ from server.domain import clock
 from server.domain.directory import FIRST_CLIENT, ApiKey, Client, Scope, hash_of_key, new_key
 from server.domain.ids import ClientId
 from server.store import directory
-from server.store.contract import Store
-from server.store.file import FileStore
-from server.store.remote import connect
 from server.store.vault import Vault
 from tests import typeform_payloads
 from tests.beacons import view
+from tests.databases import Database, database_at
 from tests.graph_server import GraphServer
 from tests.integration.http_fixtures import eventually
 from tests.llm_servers import GeminiServer, OpenAiServer
@@ -104,9 +101,7 @@ class Scoring:
 
     def execute(self, sql: str, *args: Any) -> None:
         """Change the server's database behind its back."""
-        with closing(sqlite3.connect(self.server.data_dir / "propgauge.db")) as database:
-            database.execute(sql, args)
-            database.commit()
+        self.server.execute(sql, *args)
 
     def events(self, person: Respondent) -> list[dict[str, Any]]:
         """What the Graph was sent of a person, by the token in the ids."""
@@ -186,10 +181,8 @@ class Respondent:
         return eventually(look)
 
 
-async def _furnish(
-    open_store: Callable[[], Store], keys: Mapping[Scope, str], others_key: str
-) -> None:
-    store, vault, now = open_store(), Vault(SECRET_KEY), clock.now()
+async def _furnish(database: Database, keys: Mapping[Scope, str], others_key: str) -> None:
+    store, vault, now = database.open(), Vault(SECRET_KEY), clock.now()
     await prepare_store(store)
     for number in range(2, BLUSH_CLIENT + 1):
         await directory.add_client(store, vault, Client(ClientId(0), f"client {number}"), now)
@@ -202,18 +195,16 @@ async def _furnish(
 
 
 @contextmanager
-def running_scoring(data_dir: Path, *, sqld_url: str = "", **settings: str) -> Iterator[Scoring]:
+def running_scoring(
+    data_dir: Path, *, database_url: str = "", **settings: str
+) -> Iterator[Scoring]:
     """A server whose client 1 has a secret, a pixel and a webhook; the models answer well.
 
-    Its store is a file in `data_dir`, or the libSQL server at `sqld_url`.
+    Its store is a file in `data_dir`, or the libSQL server at `database_url`.
     """
     keys = {scope: new_key() for scope in Scope}
     others_key = new_key()
-
-    def open_store() -> Store:
-        return connect(sqld_url, "") if sqld_url else FileStore.open(data_dir / "propgauge.db")
-
-    asyncio.run(_furnish(open_store, keys, others_key))
+    asyncio.run(_furnish(database_at(database_url, data_dir), keys, others_key))
     with (
         GeminiServer() as gemini,
         OpenAiServer() as openai,
@@ -232,7 +223,7 @@ def running_scoring(data_dir: Path, *, sqld_url: str = "", **settings: str) -> I
             "SECRET_KEY": SECRET_KEY,
             "TRUSTED_PROXIES": "127.0.0.1",
             "TYPEFORM_SECRET": SECRET,
-            "DATABASE_URL": sqld_url,
+            "DATABASE_URL": database_url,
         }
         with RunningServer(data_dir, {**own, **settings}) as server:
             scoring = Scoring(server, gemini, openai, graph, receiver, keys, others_key)

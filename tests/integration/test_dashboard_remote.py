@@ -1,6 +1,7 @@
-"""The dashboard of two servers on one libSQL server: every journey, begun on one, seen on both.
+"""The dashboard of two servers on one libSQL server: what is done on one holds on the other.
 
-One server speaks Hrana over HTTP, the other over a WebSocket.
+One server speaks Hrana over HTTP, the other over a WebSocket. The journeys themselves run on a
+libSQL server in a browser (tests marked `both_stores`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from server.usecases.purge_expired import PurgePlan, compact, purge
 from tests.beacons import view
 from tests.dashboard import SALES, SECRET_KEY, Dashboard, Desk, running_dashboard, unique
 from tests.integration.http_fixtures import eventually
-from tests.lead_pages import FAILED, lead_path, partner_lead, tracked_lead
+from tests.lead_pages import lead_path, partner_lead, tracked_lead
 from tests.receiver import Receiver
 from tests.running import RunningServer
 from tests.settings_desk import DEFAULTS
@@ -55,7 +56,7 @@ def pair(sqld: Sqld, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]
     folder = tmp_path_factory.mktemp("remote")
     with Receiver() as receiver:
         settings = {"ALLOW_PRIVATE_TARGETS": "on", "MAKE_WEBHOOK_URL": receiver.url}
-        with running_dashboard(folder / "one", settings, sqld_url=sqld.http_url) as dashboard:
+        with running_dashboard(folder / "one", settings, database_url=sqld.http_url) as dashboard:
             shared = {**settings, "SECRET_KEY": SECRET_KEY, "DATABASE_URL": sqld.ws_url}
             with RunningServer(folder / "other", shared) as other:
                 yield Pair(dashboard, other, sqld)
@@ -72,7 +73,7 @@ def test_session_is_valid_on_every_server_until_it_ends_on_one(pair: Pair) -> No
     assert desk.get(f"{CLIENT}/leads").status_code == 303
 
 
-def test_lead_that_one_server_takes_is_live_on_the_other_and_found_by_filters(pair: Pair) -> None:
+def test_lead_that_one_server_takes_is_live_on_the_other_and_found_by_search(pair: Pair) -> None:
     desk, name = pair.dashboard.desk(SALES), unique("ada")
     live = f"{CLIENT}/leads/live"
     there = pair.there(desk)
@@ -85,13 +86,7 @@ def test_lead_that_one_server_takes_is_live_on_the_other_and_found_by_filters(pa
         began = time.monotonic()
         assert next_event(lines)["count"] == 1
         assert time.monotonic() - began < LIVE_SECONDS
-    for query in (
-        {"q": name},
-        {"q": name[4:9], "source": "Facebook"},
-        {"q": name, "sort": "score"},
-    ):
-        assert lead_path(lead_id) in desk.get(f"{CLIENT}/leads", **query).text
-    assert lead_path(lead_id) not in desk.get(f"{CLIENT}/leads", q=name, source="Portal").text
+    assert lead_path(lead_id) in desk.get(f"{CLIENT}/leads", q=name[4:9]).text
     assert name in desk.get(f"{CLIENT}/leads/export.csv", q=name).text
 
 
@@ -110,15 +105,11 @@ def test_status_changed_on_one_server_shows_on_the_other_and_meets_its_edit(pair
     assert row == {"Status": "contacted"}
 
 
-def test_settings_previewed_and_published_are_in_force(pair: Pair) -> None:
+def test_settings_published_on_one_server_are_in_force_on_the_other(pair: Pair) -> None:
     desk, path = pair.dashboard.desk(), f"{CLIENT}/settings"
-    assert "responses change grade" in desk.get(path, a_rotator_fin="0.85").text
     seen = {"revision": hidden(desk.get(f"{path}/models").text, "revision")}
     fields = {**DEFAULTS, "a_rotator_fin": "0.9", **seen}
-    assert desk.post(f"{path}/draft", fields).status_code == 303
-    fields["revision"] = hidden(desk.get(f"{path}/models").text, "revision")
     assert desk.post(f"{path}/publish", fields).status_code == 303
-    assert desk.get("/api/v1/leadscoring/config/1").json()["a_rotator_fin"] == 0.9
     there = pair.there(desk)
     assert there.get(f"{path}/history").text.count("a_rotator_fin")
     # The other server reads the directory anew every few seconds.
@@ -127,27 +118,7 @@ def test_settings_previewed_and_published_are_in_force(pair: Pair) -> None:
     )
 
 
-def test_delivery_replayed_is_sent_again_under_its_id(pair: Pair) -> None:
-    desk, sqld = pair.dashboard.desk(SALES), pair.sqld
-    lead_id = partner_lead(pair.dashboard.server)
-
-    def delivered() -> str | None:
-        sql = "SELECT delivery_id FROM deliveries WHERE lead_id = ? AND state = 'delivered'"
-        rows = sqld.query(sql, [lead_id])
-        return rows[0]["delivery_id"] if rows else None
-
-    delivery_id = eventually(delivered)
-    sqld.query(f"{FAILED} WHERE delivery_id = ?", ["the webhook answered 422", delivery_id])
-    deliveries = f"{CLIENT}/deliveries"
-    assert delivery_id in desk.get(deliveries, state="failed").text
-    token = {"_csrf": desk.csrf()}
-    answer = pair.there(desk).post(f"{deliveries}/{delivery_id}/replay", data=token)
-    assert answer.status_code == 303
-    assert eventually(delivered) == delivery_id
-    assert delivery_id in desk.get(deliveries, state="delivered").text
-
-
-def test_overview_visitors_and_outcomes_count_what_came(pair: Pair) -> None:
+def test_overview_of_one_server_counts_what_came_to_the_other(pair: Pair) -> None:
     desk = pair.dashboard.desk(SALES)
     tracked_lead(pair.other)
 
@@ -160,10 +131,6 @@ def test_overview_visitors_and_outcomes_count_what_came(pair: Pair) -> None:
     eventually(lambda: visitors() == came["visitors"] or None)
     asyncio.run(rebuilt_twice(pair.sqld))
     assert visitors() == came["visitors"]
-    for page in ("visitors", "outcomes"):
-        assert desk.get(f"{CLIENT}/{page}").status_code == 200
-    for page in ("sites", "keys"):
-        assert pair.dashboard.desk().get(f"{CLIENT}/{page}").status_code == 200
 
 
 def test_person_erased_leaves_no_row_and_no_hit_of_the_search(pair: Pair) -> None:
@@ -173,8 +140,6 @@ def test_person_erased_leaves_no_row_and_no_hit_of_the_search(pair: Pair) -> Non
     partner_lead(pair.other, email=email, message=word, _visitor_id=f"v-{word}")
     chosen = {"identity": [f"email:{email}", f"visitor:v-{word}"]}
     privacy = f"{CLIENT}/privacy"
-    exported = desk.post(f"{privacy}/export", chosen).json()["tables"]
-    assert exported.keys() >= {"Leads", "sessions", "page_views"}
     done = desk.post(f"{privacy}/erase", {**chosen, "confirmed": "1"})
     assert done.headers["location"] == privacy
     assert lead_links(desk.get(f"{CLIENT}/leads", q=word)) == []

@@ -9,7 +9,7 @@ import pytest
 
 from tests.dashboard import ADMIN, OTHERS_SALES, SALES, Dashboard, Desk, unique
 from tests.integration.http_fixtures import eventually
-from tests.lead_pages import FAILED, delivery_of, execute, lead_path, partner_lead
+from tests.lead_pages import FAILED, delivery_of, lead_path, partner_lead
 
 PATH = "/clients/1/deliveries"
 OTHERS_PATH = "/clients/2/deliveries"
@@ -29,9 +29,7 @@ def insert(dashboard: Dashboard, delivery_id: str, **fields: Any) -> None:
         **fields,
     }
     names, marks = ", ".join(values), ", ".join("?" * len(values))
-    execute(
-        dashboard.server, f"INSERT INTO deliveries ({names}) VALUES ({marks})", *values.values()
-    )
+    dashboard.server.execute(f"INSERT INTO deliveries ({names}) VALUES ({marks})", *values.values())
 
 
 def listed(desk: Desk, path: str = OTHERS_PATH, **query: str) -> list[str]:
@@ -62,7 +60,7 @@ def failed_delivery(dashboard: Dashboard, error: str = "the webhook answered 422
     lead_id = partner_lead(dashboard.server)
     delivery_id: str = delivery_of(dashboard.server, lead_id)["delivery_id"]
     delivered(dashboard, delivery_id)
-    execute(dashboard.server, f"{FAILED} WHERE delivery_id = ?", error, delivery_id)
+    dashboard.server.execute(f"{FAILED} WHERE delivery_id = ?", error, delivery_id)
     return delivery_id
 
 
@@ -100,8 +98,7 @@ def test_filters_of_the_address_choose_deliveries(
     event = unique("Filtered")
     due = {"due_at": "2999-01-01T00:00:00.000Z"}
     insert(dashboard, f"failed {event}", state="failed", event_name=event)
-    execute(
-        dashboard.server,
+    dashboard.server.execute(
         "UPDATE deliveries SET created_at = '2026-11-10T23:59:59.999Z' WHERE delivery_id = ?",
         f"failed {event}",
     )
@@ -111,7 +108,7 @@ def test_filters_of_the_address_choose_deliveries(
     old = {"created_at": "2026-11-09T12:00:00.000Z", "state": "not_configured"}
     insert(dashboard, f"unsent {event}", event_name=event, **old)
     pause = "INSERT OR IGNORE INTO paused_destinations VALUES (2, 'make_webhook', ?, 'gone')"
-    execute(dashboard.server, pause, "2026-11-20T10:00:00.000Z")
+    dashboard.server.execute(pause, "2026-11-20T10:00:00.000Z")
     shown = listed(dashboard.desk(OTHERS_SALES), event=event, **query)
     assert [delivery_id.split()[0] for delivery_id in shown] == found
 
@@ -133,8 +130,7 @@ def test_filter_that_nothing_passes_is_told_apart_from_no_delivery(dashboard: Da
 def test_delivery_shows_attempts_and_keeps_secrets(dashboard: Dashboard) -> None:
     hook = f"{dashboard.server.url}/demo/webhook"
     delivery_id = failed_delivery(dashboard, f"no answer from {hook}")
-    execute(
-        dashboard.server,
+    dashboard.server.execute(
         "UPDATE delivery_attempts SET response = ? WHERE delivery_id = ?",
         f'{{"echo": "{hook}", "token": "EAAGm0PX4ZCpsBAKZAbcdefghijklmnop", "x": "<b>"}}',
         delivery_id,
@@ -155,14 +151,14 @@ def test_conversion_event_shows_each_request_as_it_was_sent(dashboard: Dashboard
     attempt = (
         "INSERT INTO delivery_attempts (delivery_id, started_at, duration_ms, verdict, status)"
     )
-    execute(dashboard.server, f"{attempt} VALUES (?, ?, 90, 'delivered', 200)", delivery_id, "2026")
+    dashboard.server.execute(f"{attempt} VALUES (?, ?, 90, 'delivered', 200)", delivery_id, "2026")
     log = (
         "INSERT INTO facebook_capi_event_log (client_id, delivery_id, event_id, event_name,"
         " request_body, response_status, created_at) VALUES (2, ?, 'lead:1', 'Lead', ?, 200, ?)"
     )
     sent = '{"data": [{"event_id": "lead:1", "fbc": "fb.1.%d.x"}]}'
-    execute(dashboard.server, log, delivery_id, sent % 1, "2026-11-20T10:00:01.000Z")
-    execute(dashboard.server, log, delivery_id, sent % 2, "2026-11-20T10:00:01.000Z")
+    dashboard.server.execute(log, delivery_id, sent % 1, "2026-11-20T10:00:01.000Z")
+    dashboard.server.execute(log, delivery_id, sent % 2, "2026-11-20T10:00:01.000Z")
     page = dashboard.desk(OTHERS_SALES).get(f"{OTHERS_PATH}/{delivery_id}").text
     assert page.count("Request as it was sent") == 2
     assert page.index("fb.1.1.x") < page.index("fb.1.2.x")
@@ -231,10 +227,10 @@ def test_replay_of_what_had_no_destination_is_asked_for_by_its_state(dashboard: 
 
 def test_paused_destination_is_told_with_its_reason_and_resumed(dashboard: Dashboard) -> None:
     end = "UPDATE deliveries SET state = 'failed' WHERE client_id = 2 AND state = 'pending'"
-    execute(dashboard.server, end)  # what waits would be tried, and pause it at once again
+    dashboard.server.execute(end)  # what waits would be tried, and pause it at once again
     pause = "INSERT OR REPLACE INTO paused_destinations VALUES (2, 'meta_capi', ?, ?)"
     reason = "Meta refuses the access token EAAGm0PX4ZCpsBAKZAbcdefghijklmnop"
-    execute(dashboard.server, pause, "2026-11-20T10:00:00.000Z", reason)
+    dashboard.server.execute(pause, "2026-11-20T10:00:00.000Z", reason)
     desk = dashboard.desk(OTHERS_SALES)
     page = desk.get(OTHERS_PATH).text
     assert "Meta is paused" in page

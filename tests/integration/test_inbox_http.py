@@ -7,7 +7,6 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import quote
 
 import httpx
@@ -17,7 +16,7 @@ from server.store.contract import Statement
 from server.web.dashboard.inbox import MAX_VIEWS
 from server.web.dashboard.inbox_export import PAGE_ROWS
 from tests.dashboard import BOUNDED_ADMIN, OTHERS_SALES, SALES, Dashboard, Desk, unique
-from tests.stored_leads import add_leads, execute, lead_row
+from tests.stored_leads import add_leads, lead_row
 
 INBOX = "/clients/1/leads"
 PAYLOADS = (
@@ -29,10 +28,6 @@ PAYLOADS = (
 )
 
 
-def database(dashboard: Dashboard) -> Path:
-    return dashboard.server.data_dir / "propgauge.db"
-
-
 @pytest.fixture
 def desk(dashboard: Dashboard) -> Desk:
     return dashboard.desk(SALES)
@@ -42,7 +37,7 @@ def desk(dashboard: Dashboard) -> Desk:
 def name(dashboard: Dashboard) -> Iterator[str]:
     """A name of this test's leads; views that the test saves are forgotten."""
     yield unique("ada")
-    execute(database(dashboard), Statement("DELETE FROM saved_views"))
+    dashboard.server.execute("DELETE FROM saved_views")
 
 
 def shown(answer: httpx.Response) -> list[str]:
@@ -54,7 +49,7 @@ def test_inbox_shows_score_action_contact_visit_and_clock_of_a_lead(
     dashboard: Dashboard, desk: Desk, name: str
 ) -> None:
     add_leads(
-        database(dashboard),
+        dashboard.server,
         lead_row(
             82,
             Name=name,
@@ -88,7 +83,7 @@ def test_inbox_shows_score_action_contact_visit_and_clock_of_a_lead(
 def test_inbox_of_a_lead_without_a_tracked_visit_shows_dashes_with_the_reason(
     dashboard: Dashboard, desk: Desk, name: str
 ) -> None:
-    add_leads(database(dashboard), lead_row(None, Name=name))
+    add_leads(dashboard.server, lead_row(None, Name=name))
     page = desk.get(INBOX, q=name).text
     row = page[page.index('class="c-score"') : page.index('class="c-grade')]
     assert row.count('title="no tracked visit"') == 2
@@ -104,7 +99,7 @@ def test_inbox_shows_what_a_real_form_sent(dashboard: Dashboard, desk: Desk, nam
 def test_inbox_of_many_leads_is_paged_forwards_and_back(
     dashboard: Dashboard, desk: Desk, name: str
 ) -> None:
-    ids = add_leads(database(dashboard), *(lead_row(50, Name=name) for _ in range(120)))
+    ids = add_leads(dashboard.server, *(lead_row(50, Name=name) for _ in range(120)))
     found, addresses = [], [f"{INBOX}?q={name}&sort=score"]
     while addresses[-1]:
         page = desk.get(addresses[-1])
@@ -168,7 +163,7 @@ def test_inbox_shows_hostile_texts_as_texts(dashboard: Dashboard, desk: Desk, na
     rows = [
         lead_row(None, Name=f"{name} {text}", **dict.fromkeys(columns, text)) for text in PAYLOADS
     ]
-    add_leads(database(dashboard), *rows)
+    add_leads(dashboard.server, *rows)
     answer = desk.get(INBOX, q=name, sort="oldest")
     assert shown(answer) == [row["PublicId"] for row in rows]
     for text in ("<script>alert", "<img src=x", 'href="javascript:', "}} 49", "' onmouseover='"):
@@ -181,7 +176,7 @@ def test_inbox_of_leads_without_anything_and_with_64_kib_fields_stays_readable(
     long = name + "x" * 65_000
     columns = ("Name", "Email", "Phone", "Project", "Message", "RecommendedAction")
     add_leads(
-        database(dashboard),
+        dashboard.server,
         lead_row(12, **dict.fromkeys(columns, long), LeadSource=long),
         lead_row(None, LeadSource=name, **dict.fromkeys(columns)),
     )
@@ -229,7 +224,7 @@ def test_view_beyond_the_limit_is_refused(dashboard: Dashboard, desk: Desk, name
         "INSERT INTO saved_views (user_id, client_id, name, query, created_at) VALUES (?,1,?,'','')"
     )
     views = [Statement(add, (user["id"], f"{name} {number}")) for number in range(MAX_VIEWS)]
-    execute(database(dashboard), *views)
+    dashboard.server.database.write(*views)
     new = {"name": name, "query": "label=Hot"}
     assert desk.post(f"{INBOX}/views", new).status_code == 422
     assert desk.post(f"{INBOX}/views", new | {"name": f"{name} 7"}).status_code == 303
@@ -244,7 +239,7 @@ def test_export_holds_all_leads_that_pass_and_is_kept_in_the_trail(
     dashboard: Dashboard, desk: Desk, name: str
 ) -> None:
     rows = [lead_row(80, Name=name, Project=f"p{number}") for number in range(PAGE_ROWS + 50)]
-    add_leads(database(dashboard), *rows, lead_row(10, Name=name))
+    add_leads(dashboard.server, *rows, lead_row(10, Name=name))
     answer = desk.get(f"{INBOX}/export.csv", q=name, label="Very Hot")
     exported = rows_of(answer)
     assert [row["project"] for row in exported] == [f"p{n}" for n in range(PAGE_ROWS + 49, -1, -1)]
@@ -259,7 +254,7 @@ def test_export_holds_all_leads_that_pass_and_is_kept_in_the_trail(
 def test_export_leaves_engagement_empty_without_a_tracked_visit(
     dashboard: Dashboard, desk: Desk, name: str
 ) -> None:
-    add_leads(database(dashboard), lead_row(None, Name=name), lead_row(0, Name=name))
+    add_leads(dashboard.server, lead_row(None, Name=name), lead_row(0, Name=name))
     cold, untracked = rows_of(desk.get(f"{INBOX}/export.csv", q=name))
     assert (cold["engagement_score"], cold["engagement_label"]) == ("0", "Cold")
     assert (untracked["engagement_score"], untracked["engagement_label"]) == ("", "")
@@ -269,7 +264,7 @@ def test_export_leaves_engagement_empty_without_a_tracked_visit(
 def test_export_takes_no_formula_to_a_spreadsheet(
     dashboard: Dashboard, desk: Desk, name: str, start: str
 ) -> None:
-    add_leads(database(dashboard), lead_row(Name=name, Project=f'{start}HYPERLINK("x")'))
+    add_leads(dashboard.server, lead_row(Name=name, Project=f'{start}HYPERLINK("x")'))
     (row,) = rows_of(desk.get(f"{INBOX}/export.csv", q=name))
     assert row["project"].startswith("'")
     assert row["project"][1:].strip() == f'{start}HYPERLINK("x")'.strip()

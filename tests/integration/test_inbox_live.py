@@ -30,10 +30,6 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         yield dashboard
 
 
-def database(dashboard: Dashboard) -> Path:
-    return dashboard.server.data_dir / "propgauge.db"
-
-
 def newest(desk: Desk) -> int:
     return int(desk.get(LIVE, after=0).json()["newest"])
 
@@ -52,7 +48,7 @@ def test_stream_tells_of_a_lead_another_process_stored(dashboard: Dashboard) -> 
         assert "content-encoding" not in answer.headers
         lines = answer.iter_lines()
         next(lines)
-        (lead_id,) = add_leads(database(dashboard), lead_row(90, Name=name))
+        (lead_id,) = add_leads(dashboard.server, lead_row(90, Name=name))
         event = next_event(lines)
     link = f"/clients/1/leads/{lead_id}"
     action = "Deep engagement + return visits — call immediately"
@@ -63,7 +59,7 @@ def test_stream_tells_of_a_lead_another_process_stored(dashboard: Dashboard) -> 
 def test_stream_opened_again_goes_on_where_it_was(dashboard: Dashboard) -> None:
     desk = dashboard.desk(SALES)
     seen = newest(desk)
-    add_leads(database(dashboard), lead_row(10), lead_row(None), lead_row(90, ClientId=2))
+    add_leads(dashboard.server, lead_row(10), lead_row(None), lead_row(90, ClientId=2))
     headers = STREAM | {"last-event-id": str(seen)}
     with desk.http.stream("GET", LIVE, headers=headers) as answer:
         event = next_event(answer.iter_lines())
@@ -73,7 +69,7 @@ def test_stream_opened_again_goes_on_where_it_was(dashboard: Dashboard) -> None:
 def test_who_asks_is_told_what_came_since(dashboard: Dashboard) -> None:
     desk = dashboard.desk(SALES)
     seen = newest(desk)
-    add_leads(database(dashboard), lead_row(10))
+    add_leads(dashboard.server, lead_row(10))
     told = desk.get(LIVE, after=seen).json()
     assert told["count"] == 1
     assert desk.get(LIVE, after=told["newest"]).json()["count"] == 0

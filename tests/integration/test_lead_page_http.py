@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.dashboard import ADMIN, OTHERS_SALES, SALES, Dashboard, unique
-from tests.lead_pages import execute, lead_path, partner_lead, tracked_lead
+from tests.lead_pages import lead_path, partner_lead, tracked_lead
 
 SCRIPT = "<script>alert('x')</script><img src=x onerror=alert(1)>"
 
@@ -59,7 +59,7 @@ def test_page_of_a_tracked_lead_explains_score_match_and_visit(dashboard: Dashbo
 
 def test_page_of_a_lead_matched_by_address_tells_that_it_is_not_sure(dashboard: Dashboard) -> None:
     lead_id = tracked_lead(dashboard.server)
-    execute(dashboard.server, "UPDATE Leads SET MatchKind = 'ip' WHERE PublicId = ?", lead_id)
+    dashboard.server.execute("UPDATE Leads SET MatchKind = 'ip' WHERE PublicId = ?", lead_id)
     shown = text_of(dashboard.desk().get(lead_path(lead_id)))
     assert "By internet address Likely, not sure" in shown
 
@@ -83,7 +83,7 @@ def test_page_of_a_lead_whose_consent_is_refused_tells_so(dashboard: Dashboard) 
 def test_page_shows_the_visits_no_more_once_consent_is_withdrawn(dashboard: Dashboard) -> None:
     visitor = unique("visitor")
     lead_id = tracked_lead(dashboard.server, visitor)
-    execute(dashboard.server, "UPDATE sessions SET consent = 0 WHERE visitor_id = ?", visitor)
+    dashboard.server.execute("UPDATE sessions SET consent = 0 WHERE visitor_id = ?", visitor)
     shown = text_of(dashboard.desk().get(lead_path(lead_id)))
     assert "took their consent back" in shown
     assert "brochure_download" not in shown
@@ -109,11 +109,11 @@ def test_scripts_in_every_field_show_harmlessly(dashboard: Dashboard) -> None:
     lead_id = tracked_lead(dashboard.server, **fields)
     session = "UPDATE sessions SET referrer = ?1, utm_source = ?1, browser = ?1 WHERE session_id ="
     mine = " (SELECT SessionId FROM Leads WHERE PublicId = ?2)"
-    execute(dashboard.server, session + mine, SCRIPT, lead_id)
+    dashboard.server.execute(session + mine, SCRIPT, lead_id)
     views = "UPDATE page_views SET title = ?1, url = 'javascript:alert(1)' WHERE session_id ="
-    execute(dashboard.server, views + mine, SCRIPT, lead_id)
+    dashboard.server.execute(views + mine, SCRIPT, lead_id)
     events = "UPDATE events SET name = ?1, props = json_object(?1, ?1) WHERE session_id ="
-    execute(dashboard.server, events + mine, SCRIPT, lead_id)
+    dashboard.server.execute(events + mine, SCRIPT, lead_id)
     assert edit(dashboard, lead_id, note=SCRIPT).status_code == 303
     page = dashboard.desk().get(lead_path(lead_id)).text
     assert "<script>alert" not in page
@@ -132,13 +132,13 @@ def test_page_of_a_lead_with_every_field_missing_or_64_kib_long_stands(
         if not row["notnull"] and row["name"] not in ("Id", "OwnerId", "IdempotencyKey")
     ]
     missing = ", ".join(f"{name} = NULL" for name in names)
-    execute(dashboard.server, f"UPDATE Leads SET {missing} WHERE PublicId = ?", lead_id)
+    dashboard.server.execute(f"UPDATE Leads SET {missing} WHERE PublicId = ?", lead_id)
     assert "Unnamed lead" in text_of(dashboard.desk().get(lead_path(lead_id)))
     texts = ("Name", "Email", "Phone", "Message", "Project", "PageUrl", "Referrer", "UtmSource")
     long = ", ".join(f"{name} = ?1" for name in (*texts, "LeadSource", "UserAgent"))
     extra = "Extra = json_object(?1, ?1)"
     sql = f"UPDATE Leads SET {long}, {extra} WHERE PublicId = ?2"
-    execute(dashboard.server, sql, "W" * 65_536, lead_id)
+    dashboard.server.execute(sql, "W" * 65_536, lead_id)
     assert dashboard.desk().get(lead_path(lead_id)).status_code == 200
 
 
@@ -257,7 +257,7 @@ def insert_response(dashboard: Dashboard, lead_id: str, email: str, **fields: An
     }
     names, marks = ", ".join(values), ", ".join("?" * len(values))
     sql = f"INSERT INTO form_responses ({names}) VALUES ({marks})"
-    execute(dashboard.server, sql, *values.values())
+    dashboard.server.execute(sql, *values.values())
 
 
 def test_ai_scores_are_shown_with_signals_model_and_earlier_ones(dashboard: Dashboard) -> None:

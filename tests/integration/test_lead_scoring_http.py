@@ -9,21 +9,19 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.beacons import engage, view
 from tests.integration.http_fixtures import (
     CRAWLER_AGENT,
     LISTED_ORIGIN,
     LISTED_SITE,
     OTHER_SITE,
     UNLISTED_ORIGIN,
-    Keys,
     Person,
     SharedServer,
-    eventually,
+    running_shared,
     signals_of,
 )
-from tests.receiver import Receiver
-from tests.running import RunningServer
+
+pytestmark = pytest.mark.both_stores
 
 COLUMNS = {
     "visitor_id": "VisitorId",
@@ -83,6 +81,14 @@ def points_of(shared: SharedServer, answer: httpx.Response) -> dict[str, int]:
         sent = (body[f"{name}_value"], body[f"{name}_points"])
         assert sent == (factor["value"], factor["points"])
     return {factor["factor"]: factor["points"] for factor in factors}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[SharedServer]:
+    """As that of all HTTP tests, of this file's own: on a file, then on a libSQL server."""
+    folder = tmp_path_factory.mktemp("scores") / "data"
+    with running_shared(folder, database_url=database_url) as shared:
+        yield shared
 
 
 # --- engagement ---------------------------------------------------------------
@@ -300,40 +306,6 @@ def test_action_for_a_lead_without_engagement_is_not_the_one_for_cold(
 ) -> None:
     action = shared.webhook(person.lead())["recommended_action"]
     assert action == "No tracked visit — judge by the enquiry itself"
-
-
-@pytest.fixture(scope="module")
-def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
-    """A server that lost what visits are scored from, after a visit of `ana`."""
-    with Receiver() as receiver:
-        settings = {"MAKE_WEBHOOK_URL": receiver.url, "ALLOW_PRIVATE_TARGETS": "on"}
-        with RunningServer(tmp_path_factory.mktemp("broken"), settings) as server:
-            server.track(view("ana", age_ms=60_000), engage("ana", duration_ms=50_000))
-            shared = SharedServer(server, receiver, receiver, Keys())
-            shared.execute("ALTER TABLE sessions RENAME TO sessions_gone")
-            yield shared
-
-
-@pytest.mark.parametrize("state", [{}, {"__pg_state": json.dumps(engage("ana", seq=5))}])
-def test_lead_when_scoring_fails_is_stored_and_forwarded_all_the_same(
-    broken: SharedServer, state: dict[str, str]
-) -> None:
-    answer = broken.server.lead(email="ana@example.com", __visitor_id="ana", **state)
-    assert eight(broken, answer) == {"visitor_id": "ana", **NOTHING}
-    assert match_of(broken, answer) == ("none", False)
-
-
-def test_scoring_when_it_fails_is_logged(broken: SharedServer) -> None:
-    broken.server.lead(email="eva@example.com", __visitor_id="ana")
-    message = "engagement could not be scored"
-    assert eventually(lambda: any(message in line for line in broken.server.output) or None)
-
-
-def test_suspicion_when_engagement_cannot_be_scored_is_counted_all_the_same(
-    broken: SharedServer,
-) -> None:
-    answer = broken.server.lead(email="mia@example.com", __visitor_id="ana", honeypot="x")
-    assert signals_of(broken, answer)["honeypot"][0] == 60
 
 
 # --- the page's state sent with the lead --------------------------------------

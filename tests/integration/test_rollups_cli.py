@@ -11,6 +11,7 @@ from server.store.contract import Statement
 from server.store.file import FileStore
 from tests.beacons import view
 from tests.dashboard import SECRET_KEY
+from tests.databases import FileDatabase
 from tests.integration.test_cli import Installation
 from tests.overview_data import DAYS, fill_database
 from tests.running import RunningServer
@@ -25,7 +26,7 @@ def run(tmp_path: Path) -> Installation:
 
 def test_rebuild_counts_every_day_anew_under_a_bar(run: Installation) -> None:
     run.done("migrate")
-    asyncio.run(fill_database(run.data_dir / "propgauge.db"))
+    asyncio.run(fill_database(FileDatabase(run.data_dir / "propgauge.db")))
     counts = "SELECT * FROM visit_days ORDER BY dimension, day, value"
     before = run.query(counts)
     assert len({row["day"] for row in before}) == DAYS
@@ -37,7 +38,7 @@ def test_rebuild_counts_every_day_anew_under_a_bar(run: Installation) -> None:
 
 def test_rebuild_with_a_time_zone_draws_the_days_there(run: Installation) -> None:
     run.done("migrate")
-    asyncio.run(fill_database(run.data_dir / "propgauge.db"))
+    asyncio.run(fill_database(FileDatabase(run.data_dir / "propgauge.db")))
     run.done(*RUN, "--client", "1", "--timezone", "Pacific/Kiritimati")
     zones = run.query("SELECT timezone FROM clients")
     assert [row["timezone"] for row in zones] == ["Pacific/Kiritimati"]

@@ -18,7 +18,7 @@ from tests.sqld import Sqld
 def scoring(request: pytest.FixtureRequest, sqld: Sqld, tmp_path: Path) -> Iterator[Scoring]:
     sqld.clear()
     url = sqld.ws_url if request.param == "ws" else sqld.http_url
-    with running_scoring(tmp_path / "data", sqld_url=url) as started:
+    with running_scoring(tmp_path / "data", database_url=url) as started:
         yield started
 
 
