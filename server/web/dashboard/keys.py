@@ -95,7 +95,7 @@ class KeysPage:
         """End a key at once."""
         key = await self._key(call)
         entry = _entry(call, "key_revoked", key.name, {"scope": key.scope})
-        await site_changes.revoke_key(self._store, key, entry, call.now)
+        await site_changes.revoke_key(self._store, key.key_id, entry, call.now)
         place = f"/clients/{call.client.client_id}/keys"
         return flash(self._gate.redirect(place), f"{key.name} revoked: it opens nothing any more.")
 
