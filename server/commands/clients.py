@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from server import setting_values
-from server.commands.running import run
+from server.commands.running import entry, run
 from server.config import Config
 from server.domain import clock
 from server.domain.contact import is_region
@@ -27,7 +27,7 @@ def client() -> None:
 @click.option("--webhook-secret", default="", help="Signs its webhooks; kept encrypted.")
 def add_client(name: str, region: str | None, webhook_url: str, webhook_secret: str) -> None:
     """Add a client; prints its id alone on the last line."""
-    from server.store import directory
+    from server.store import site_changes
 
     if not name.strip():
         raise click.BadParameter("is empty", param_hint="NAME")
@@ -42,7 +42,8 @@ def add_client(name: str, region: str | None, webhook_url: str, webhook_secret: 
     new = Client(ClientId(0), name, region.upper() if region else None, webhook_url, webhook_secret)
 
     async def add(config: Config, store: Store) -> ClientId:
-        return await directory.add_client(store, Vault(config.secret_key), new, clock.now())
+        vault, kept = Vault(config.secret_key), entry(None, "client_added", name)
+        return await site_changes.add_client(store, vault, new, kept, clock.now())
 
     click.echo(run(add))
 

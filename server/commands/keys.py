@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import click
 
-from server.commands.running import NUMBER, run
+from server.commands.running import NUMBER, entry, run
+from server.config import Config
 from server.domain import clock, field_mapping
 from server.domain.directory import ApiKey, Scope, hash_of_key, new_key
 from server.domain.field_mapping import FieldMapping
 from server.domain.ids import ClientId
+from server.store.contract import Store
 
 
 @click.group()
@@ -42,12 +46,13 @@ def _mapping(texts: tuple[str, ...]) -> FieldMapping:
 @_MAPPING
 def create_key(name: str, scope: str, client_id: int, mapping: tuple[str, ...]) -> None:
     """Create a key; it is shown once, alone on the last line."""
-    from server.store import directory
+    from server.store import site_changes
 
     secret, fields = new_key(), _mapping(mapping)
     new = ApiKey(0, name, hash_of_key(secret), ClientId(client_id), Scope(scope), fields)
+    kept = entry(new.client_id, "key_created", name, {"scope": scope, "mapping": dict(fields)})
     run(
-        lambda _config, store: directory.add_key(store, new, clock.now()),
+        lambda _config, store: site_changes.add_key(store, new, kept, clock.now()),
         refusal=f"there is no client {client_id}",
     )
     click.echo(f"key {name} ({scope}) for client {client_id}, shown only now:")
@@ -70,11 +75,16 @@ def list_keys() -> None:
 @_MAPPING
 def map_key(key_id: int, mapping: tuple[str, ...]) -> None:
     """Replace the field mapping of a key; without --map it has none."""
-    from server.store import directory
+    from server.store import site_changes
 
     fields = _mapping(mapping)
-    if not run(lambda _config, store: directory.map_key(store, key_id, fields)):
-        raise click.ClickException(f"there is no key {key_id} in force")
+
+    async def change(store: Store, key: ApiKey) -> bool:
+        details = {"from": dict(key.field_mapping), "to": dict(fields)}
+        kept = entry(key.client_id, "key_mapped", key.name, details)
+        return await site_changes.map_key(store, key_id, fields, kept, clock.now())
+
+    run(_of_key(key_id, change))
     click.echo(f"key {key_id} maps {len(fields)} fields")
 
 
@@ -82,8 +92,26 @@ def map_key(key_id: int, mapping: tuple[str, ...]) -> None:
 @click.argument("key_id", type=NUMBER)
 def revoke_key(key_id: int) -> None:
     """End a key at once."""
+    from server.store import site_changes
+
+    async def change(store: Store, key: ApiKey) -> bool:
+        kept = entry(key.client_id, "key_revoked", key.name, {"scope": key.scope})
+        return await site_changes.revoke_key(store, key_id, kept, clock.now())
+
+    run(_of_key(key_id, change))
+    click.echo(f"key {key_id} revoked")
+
+
+def _of_key(
+    key_id: int, change: Callable[[Store, ApiKey], Awaitable[bool]]
+) -> Callable[[Config, Store], Awaitable[None]]:
+    """What changes a key, unless there is none of that id in force any more."""
     from server.store import directory
 
-    if not run(lambda _config, store: directory.revoke_key(store, key_id, clock.now())):
+    async def work(_config: Config, store: Store) -> None:
+        for one in await directory.list_keys(store):
+            if one.key_id == key_id and await change(store, one):
+                return
         raise click.ClickException(f"there is no key {key_id} in force")
-    click.echo(f"key {key_id} revoked")
+
+    return work

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from server import config as settings
 from server.config import Config, ConfigError
+from server.domain.ids import ClientId
+from server.store.audit import COMMAND_LINE, Entry
 from server.store.contract import ConstraintError, Store, StoreError
 
 Answer = TypeVar("Answer")
 
 NUMBER = click.IntRange(1, 2**63 - 1)
 """Ids and counts, as far as SQLite counts."""
+
+
+def entry(
+    client_id: ClientId | None, action: str, subject: str, details: Mapping[str, Any] | None = None
+) -> Entry:
+    """What the audit trail keeps of a command's act."""
+    return Entry(client_id, None, COMMAND_LINE, action, subject, details or {})
 
 
 def load_config() -> Config:

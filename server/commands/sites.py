@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from server.commands.running import NUMBER, run
+from server.commands.running import NUMBER, entry, run
 from server.config import Config
 from server.domain import clock
 from server.domain.directory import Site, origin_of
@@ -26,7 +26,7 @@ def site() -> None:
 def add_site(site_key: str, client_id: int, origins: tuple[str, ...], name: str | None) -> None:
     """Add a site; a running server takes it up within 5 s."""
     from server.domain.ids import is_outside_id
-    from server.store import directory
+    from server.store import site_changes
 
     if not is_outside_id(site_key):
         raise click.BadParameter("takes letters, digits, '.', '_' and '-'", param_hint="SITE_KEY")
@@ -34,8 +34,10 @@ def add_site(site_key: str, client_id: int, origins: tuple[str, ...], name: str 
         if not origin_of(origin):
             raise click.BadParameter(f"{origin} is no http(s) origin", param_hint="--origin")
     new = Site(site_key, ClientId(client_id), name, frozenset(map(origin_of, origins)))
+    details = {"name": name, "origins": sorted(new.allowed_origins)}
+    kept = entry(new.client_id, "site_added", site_key, details)
     run(
-        lambda _config, store: directory.add_site(store, new, clock.now()),
+        lambda _config, store: site_changes.add_site(store, new, kept, clock.now()),
         refusal=f"there is a site {site_key} already, or no client {client_id}",
     )
     click.echo(f"site {site_key} added to client {client_id}")

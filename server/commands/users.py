@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import click
 
-from server.commands.running import NUMBER, run
+from server.commands.running import NUMBER, entry, run
 from server.config import Config
 from server.domain import clock
 from server.domain.errors import AppError
@@ -41,6 +41,7 @@ def add_user(email: str, role: str, client_ids: tuple[int, ...], *, from_stdin: 
 
     Salespeople need a client to see. An admin without any sees all.
     """
+    from server.store import audit
     from server.usecases.sign_in import NewUser, SignIn
 
     if role == Role.SALES and not client_ids:
@@ -49,7 +50,8 @@ def add_user(email: str, role: str, client_ids: tuple[int, ...], *, from_stdin: 
     new = NewUser(email, password, Role(role), frozenset(map(ClientId, client_ids)))
 
     async def add(_config: Config, store: Store) -> None:
-        await SignIn(store, clock.now).add(new)
+        kept = audit.entry_statement(entry(None, "user_added", email), clock.now())
+        await SignIn(store, clock.now).add(new, kept)
 
     _try(add, refusal=f"{email} signs in here already, or there is no such client")
     click.echo(f"{email} may sign in" + ("" if from_stdin else ", with the password"))
@@ -62,7 +64,7 @@ def add_user(email: str, role: str, client_ids: tuple[int, ...], *, from_stdin: 
 @_PASSWORD
 def set_password(email: str, *, from_stdin: bool) -> None:
     """Give a user another password; ends their sessions."""
-    from server.store import users
+    from server.store import audit, users
     from server.usecases.sign_in import SignIn
 
     password = _password(from_stdin=from_stdin)
@@ -71,7 +73,9 @@ def set_password(email: str, *, from_stdin: bool) -> None:
         found = await users.find_by_email(store, email)
         if found is None:
             raise click.ClickException(f"there is no user {email}")
-        await SignIn(store, clock.now).set_password(found.user.user_id, password)
+        done = entry(None, "password_set", found.user.email)
+        kept = audit.entry_statement(done, clock.now())
+        await SignIn(store, clock.now).set_password(found.user.user_id, password, kept)
 
     _try(change)
     click.echo(f"{email} has a new password" + ("" if from_stdin else ":"))

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from server.domain.clock import to_text
 from server.domain.directory import ApiKey, Client, Scope, Site
-from server.domain.field_mapping import FieldMapping
 from server.domain.ids import ClientId
 from server.domain.qualification import LeadScoringConfig
 from server.domain.retention import Retention
@@ -62,12 +61,7 @@ _ADD_KEY = """
 INSERT INTO api_keys (name, key_hash, client_id, scope, field_mapping, created_at)
 VALUES (?, ?, ?, ?, ?, ?)"""
 
-_MAP_KEY = "UPDATE api_keys SET field_mapping = ? WHERE id = ? AND revoked_at IS NULL"
-
 _USE_KEY = "UPDATE api_keys SET last_used_at = ? WHERE id = ?"
-
-_REVOKE_KEY = """
-UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +104,12 @@ async def seed(store: Store, client_name: str, site_key: str, now: datetime) -> 
 
 async def add_client(store: Store, vault: Vault, client: Client, now: datetime) -> ClientId:
     """Store a client under a new id, its secrets encrypted."""
+    (result,) = await store.write([new_client_statement(vault, client, now)])
+    return ClientId(result.rows[0]["id"])
+
+
+def new_client_statement(vault: Vault, client: Client, now: datetime) -> Statement:
+    """Store a client under a new id, which its row tells; part of a batch."""
     args = (
         client.name,
         to_text(now),
@@ -117,8 +117,7 @@ async def add_client(store: Store, vault: Vault, client: Client, now: datetime) 
         vault.encrypt(client.make_webhook_url) or None,
         vault.encrypt(client.make_webhook_secret) or None,
     )
-    (result,) = await store.write([Statement(_ADD_CLIENT, args)])
-    return ClientId(result.rows[0]["id"])
+    return Statement(_ADD_CLIENT, args)
 
 
 def scoring_statement(vault: Vault, client_id: ClientId, config: LeadScoringConfig) -> Statement:
@@ -163,19 +162,6 @@ def key_statement(key: ApiKey, now: datetime) -> Statement:
     mapping = json.dumps(dict(key.field_mapping))
     args = (key.name, key.key_hash, key.client_id, key.scope, mapping, to_text(now))
     return Statement(_ADD_KEY, args)
-
-
-async def map_key(store: Store, key_id: int, mapping: FieldMapping) -> bool:
-    """Replace a key's field mapping; False when there is none of that id in force."""
-    args = (json.dumps(dict(mapping)), key_id)
-    (result,) = await store.write([Statement(_MAP_KEY, args)])
-    return result.changes > 0
-
-
-async def revoke_key(store: Store, key_id: int, now: datetime) -> bool:
-    """End a key; False when there is none of that id in force."""
-    (result,) = await store.write([Statement(_REVOKE_KEY, (to_text(now), key_id))])
-    return result.changes > 0
 
 
 async def use_key(store: Store, key_id: int, now: datetime) -> None:

@@ -141,6 +141,8 @@ _SINGLE: tuple[tuple[str, str], ...] = (
 _FROM = "Leads"
 _FROM_FOUND = "lead_search CROSS JOIN Leads ON Leads.Id = lead_search.rowid"
 
+# The pluses keep out indexes that begin with the client: by them every lead, and for each row every
+# delivery newer than its own, was walked through.
 _ROWS = """
 SELECT l.Id AS id, l.PublicId AS lead_id, l.CreatedAt AS received_at, l.Channel AS channel,
   l.Name AS name, l.Email AS email, l.Phone AS phone, l.PhoneE164 AS phone_e164,
@@ -156,10 +158,10 @@ SELECT l.Id AS id, l.PublicId AS lead_id, l.CreatedAt AS received_at, l.Channel 
   (SELECT IIF(d.state = 'pending' AND p.client_id IS NOT NULL, 'paused', d.state)
    FROM deliveries AS d LEFT JOIN paused_destinations AS p
      ON p.client_id = d.client_id AND p.destination = d.destination
-   WHERE d.lead_id = l.PublicId AND d.client_id = l.ClientId AND d.destination = ?
-   ORDER BY d.created_at DESC LIMIT 1) AS delivery
+   WHERE d.lead_id = l.PublicId AND +d.client_id = l.ClientId AND d.destination = ?
+   ORDER BY +d.created_at DESC LIMIT 1) AS delivery
 FROM Leads AS l LEFT JOIN users AS u ON u.id = l.OwnerId
-WHERE l.ClientId = ? AND l.Id IN (SELECT value FROM json_each(?))"""
+WHERE +l.ClientId = ? AND l.Id IN (SELECT value FROM json_each(?))"""
 
 # Steps through the index from each value to the next, so that a million leads of three sources
 # cost three look-ups. {column} is one of the two below.

@@ -112,15 +112,20 @@ async def add_user(
     role: Role,
     client_ids: Collection[ClientId],
     now: datetime,
+    *kept: Statement,
 ) -> UserId:
-    """Store a user; raises ConstraintError for a taken address or an unknown client."""
-    added, _clients = await store.write(
+    """Store a user, and what is `kept` of it in the same batch.
+
+    Raises ConstraintError for a taken address or an unknown client.
+    """
+    results = await store.write(
         [
             Statement(_ADD, (email, password_hash, role, to_text(now))),
             Statement(_ADD_CLIENTS, (json.dumps(sorted(client_ids)), email)),
+            *kept,
         ]
     )
-    return UserId(added.rows[0]["id"])
+    return UserId(results[0].rows[0]["id"])
 
 
 async def add_first_admin(store: Store, email: str, password_hash: str, now: datetime) -> bool:
@@ -130,8 +135,11 @@ async def add_first_admin(store: Store, email: str, password_hash: str, now: dat
     return bool(added.rows)
 
 
-async def change_user(store: Store, user: User) -> None:
-    """Store a user's role, clients and end; one who may not sign in any more is signed out."""
+async def change_user(store: Store, user: User, *kept: Statement) -> None:
+    """Store a user's role, clients and end, and what is `kept` of it in the same batch.
+
+    One who may not sign in any more is signed out.
+    """
     batch = [
         Statement(_CHANGE, (user.role, user.disabled_at or None, user.user_id)),
         Statement(_FORGET_CLIENTS, (user.user_id,)),
@@ -139,17 +147,21 @@ async def change_user(store: Store, user: User) -> None:
     ]
     if user.disabled_at:
         batch.append(Statement(_END_OTHERS, (user.user_id, "")))
-    await store.write(batch)
+    await store.write([*batch, *kept])
 
 
 async def set_password(
-    store: Store, user_id: UserId, password_hash: str, *, but_for: str = ""
+    store: Store, user_id: UserId, password_hash: str, *kept: Statement, but_for: str = ""
 ) -> None:
-    """Store a password and end the user's sessions, all but the one of a token's hash."""
+    """Store a password and end the user's sessions, all but the one of a token's hash.
+
+    What is `kept` of it stands in the same batch.
+    """
     await store.write(
         [
             Statement(_SET_PASSWORD, (password_hash, user_id)),
             Statement(_END_OTHERS, (user_id, but_for)),
+            *kept,
         ]
     )
 

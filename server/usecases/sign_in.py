@@ -26,7 +26,7 @@ from server.domain.user import (
     wait_seconds,
 )
 from server.store import users
-from server.store.contract import Store, StoreError
+from server.store.contract import Statement, Store, StoreError
 from server.store.users import SessionLimits
 
 FIRST_ADMIN = "admin@localhost"
@@ -132,22 +132,30 @@ class SignIn:
         """End a session on the server."""
         await users.end_session(self._store, hash_of_token(token))
 
-    async def add(self, new: NewUser) -> UserId:
-        """Store a user; raises AppError naming `email` or `password`, ConstraintError if taken."""
+    async def add(self, new: NewUser, *kept: Statement) -> UserId:
+        """Store a user, and what is `kept` of it in the same batch.
+
+        Raises AppError naming `email` or `password`, ConstraintError if taken.
+        """
         fault = email_fault(new.email)
         if fault:
             raise invalid_field("email", fault)
         password_hash = await self._new_hash(new.password)
         now = self._now()
         return await users.add_user(
-            self._store, new.email, password_hash, new.role, new.client_ids, now
+            self._store, new.email, password_hash, new.role, new.client_ids, now, *kept
         )
 
-    async def set_password(self, user_id: UserId, password: str, *, keep: str = "") -> None:
-        """Give a user another password; ends all sessions but the one of token `keep`."""
+    async def set_password(
+        self, user_id: UserId, password: str, *kept: Statement, keep: str = ""
+    ) -> None:
+        """Give a user another password; ends all sessions but the one of token `keep`.
+
+        What is `kept` of it stands in the same batch.
+        """
         password_hash = await self._new_hash(password)
         but_for = hash_of_token(keep) if keep else ""
-        await users.set_password(self._store, user_id, password_hash, but_for=but_for)
+        await users.set_password(self._store, user_id, password_hash, *kept, but_for=but_for)
 
     async def change_own_password(self, user: User, old: str, new: str, token: str) -> None:
         """As `set_password`, for someone who knows the old one; raises AppError naming it."""

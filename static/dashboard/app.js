@@ -125,6 +125,19 @@
     if (number) say(number.textContent ?? "");
   });
 
+  // The next page is read from its top.
+  let isTurning = false;
+  document.addEventListener("htmx:before:swap", (event) => {
+    const source = event instanceof CustomEvent ? event.detail.ctx?.sourceElement : null;
+    isTurning = source instanceof Element && source.closest(".pager") !== null;
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    const first = isTurning ? document.querySelector("#inbox .lead-link") : null;
+    if (first instanceof HTMLElement) first.focus({ preventScroll: true });
+    if (isTurning) scrollTo({ top: 0, behavior: "instant" });
+    isTurning = false;
+  });
+
   document.addEventListener("htmx:error", () => { say("That did not work. Please try again."); });
 
   // New leads, told by the server; asked for every few seconds where the stream does not come.
@@ -195,6 +208,24 @@
       allow.hidden = await Notification.requestPermission() !== "default";
       say(Notification.permission === "granted" ? "You will be notified" : "Notifications stay off");
     });
+  }
+
+  // Back from a lead, one stands where one left the list.
+
+  const LEFT_AT = "propgauge left at";
+  document.addEventListener("click", (event) => {
+    const link = event.target instanceof Element ? event.target.closest("#inbox .lead-link") : null;
+    if (link instanceof HTMLAnchorElement) sessionStorage.setItem(LEFT_AT, link.pathname);
+  });
+  if (document.getElementById("inbox")) {
+    const left = sessionStorage.getItem(LEFT_AT);
+    sessionStorage.removeItem(LEFT_AT);
+    const came = performance.getEntriesByType("navigation")[0];
+    const isBack = came instanceof PerformanceNavigationTiming && came.type !== "navigate";
+    const isFromLead = document.referrer.startsWith(location.origin + left);
+    const links = [...document.querySelectorAll("#inbox .lead-link")];
+    const link = left && (isBack || isFromLead) && links.find((one) => one instanceof HTMLAnchorElement && one.pathname === left);
+    if (link instanceof HTMLElement) link.focus();
   }
 
   // Keys: j and k walk, the rest opens something. They can be turned off (WCAG 2.1.4).

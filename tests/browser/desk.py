@@ -51,7 +51,7 @@ def open_desk(
             context.add_cookies(
                 [{"name": one.name, "value": one.value or "", "url": dashboard.server.url}]
             )
-    context.add_cookies([{"name": "zone", "value": "Asia/Dubai", "url": dashboard.server.url}])
+    context.add_cookies([{"name": "zone", "value": "Asia%2FDubai", "url": dashboard.server.url}])
     page = context.new_page()
     page.goto(dashboard.server.url + "/account")
     yield page

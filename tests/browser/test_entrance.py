@@ -1,5 +1,7 @@
 """The way in: signing in, one's account, the users; each looked at by axe."""
 
+import re
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -26,6 +28,17 @@ def test_admin_signing_in_for_the_first_time_gets_to_where_they_wanted(
     page.goto(dashboard.server.url + "/users")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.close()
+
+
+def test_times_stand_in_the_zone_of_the_browser(browser: Browser, dashboard: Dashboard) -> None:
+    context = browser.new_context(timezone_id="Asia/Tokyo")
+    page = context.new_page()
+    page.goto(dashboard.server.url + "/users")
+    page.get_by_label("E-mail").fill(ADMIN)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("time").first).to_have_attribute("title", re.compile(r"\(Asia/Tokyo\)$"))
+    context.close()
 
 
 @pytest.mark.parametrize("path", ["/users", "/users/new", "/users/1", "/account", "/users/99"])

@@ -136,6 +136,38 @@ def test_keys_walk_search_help_and_open(desk: Page, dashboard: Dashboard) -> Non
     expect(desk).to_have_url(re.compile(r"/leads/lead_"))
 
 
+def test_list_after_steps_back_has_its_keys_its_news_and_the_lead_one_left_it_at(
+    desk: Page, dashboard: Dashboard
+) -> None:
+    open_inbox(desk, dashboard)
+    desk.get_by_role("link", name="Very Hot", exact=True).click()
+    expect(desk).to_have_url(re.compile(r"label=Very\+Hot$"))
+    with desk.expect_request(re.compile("/leads/live")):
+        desk.go_back()
+    expect(desk.get_by_role("link", name="Wendy Warm")).to_be_visible()
+    desk.keyboard.press("?")
+    expect(desk.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    desk.keyboard.press("Escape")
+    add_leads(dashboard.server, lead_row(5, Name="Bea Back"))
+    expect(desk.get_by_role("link", name="1 new lead: show")).to_be_visible()
+    desk.get_by_role("link", name="Wendy Warm").focus()
+    desk.keyboard.press("Enter")
+    expect(desk).to_have_url(re.compile(r"/leads/lead_"))
+    desk.go_back()
+    expect(desk.get_by_role("link", name="Wendy Warm")).to_be_focused()
+
+
+def test_next_page_is_read_from_its_top(desk: Page, dashboard: Dashboard) -> None:
+    many = [lead_row(40, Name=f"Paul Page {number}", Project="Pages") for number in range(60)]
+    add_leads(dashboard.server, *many)
+    open_inbox(desk, dashboard, "?project=Pages")
+    desk.get_by_role("button", name="Next").click()
+    expect(desk.get_by_role("link", name="Paul Page 9", exact=True)).to_be_focused()
+    assert desk.evaluate("scrollY") == 0
+    desk.get_by_role("button", name="Previous").click()
+    expect(desk.get_by_role("link", name="Paul Page 59")).to_be_focused()
+
+
 def test_clock_of_a_waiting_lead_turns_overdue_as_one_looks(
     browser: Browser, dashboard: Dashboard
 ) -> None:

@@ -206,3 +206,14 @@ def test_deliveries_in_every_state_are_clean(
         for path in paths:
             page.goto(dashboard.server.url + path)
             assert axe_findings(page) == [], path
+
+
+def test_delivery_of_a_lead_on_a_phone_can_be_sent_again_without_scrolling_aside(
+    browser: Browser, dashboard: Dashboard, tracked: str
+) -> None:
+    with open_desk(browser, dashboard, viewport={"width": 390, "height": 844}) as page:
+        page.goto(dashboard.server.url + lead_path(tracked))
+        button = page.get_by_role("button", name="Send again").first
+        place = button.bounding_box()
+        assert place
+        assert place["x"] + place["width"] <= 390

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import re
@@ -343,6 +344,29 @@ def test_clients_when_they_are_listed_show_their_sites_and_no_secret(run: Instal
         "2  Acme  (own webhook)",
         "   site acme: http://a.example.com:8080 https://b.example.com",
     ]
+
+
+def test_client_site_and_key_when_commands_change_them_stand_in_the_audit_trail(
+    run: Installation,
+) -> None:
+    (client_id,) = run.done("client", "add", "Palm", "--webhook-url", WEBHOOK)
+    run.done("site", "add", "palm", "--client", client_id, "--origin", "https://palm.example")
+    made = run.done("key", "create", "CRM", "--client", client_id, "--scope", "write")
+    run.done("key", "map", "1", "--map", "email=mail")
+    run.done("key", "revoke", "1")
+    assert run("key", "map", "1").exit_code != 0
+    assert run("site", "add", "palm").exit_code != 0
+    kept = run.query("SELECT * FROM audit_trail ORDER BY id")
+    assert [(row["action"], row["subject"], json.loads(row["details"])) for row in kept] == [
+        ("client_added", "Palm", {}),
+        ("site_added", "palm", {"name": None, "origins": ["https://palm.example"]}),
+        ("key_created", "CRM", {"scope": "write", "mapping": {}}),
+        ("key_mapped", "CRM", {"from": {}, "to": {"email": "mail"}}),
+        ("key_revoked", "CRM", {"scope": "write"}),
+    ]
+    assert {(row["client_id"], row["actor"]) for row in kept} == {(int(client_id), "command line")}
+    assert made[-1] not in str(kept)
+    assert WEBHOOK not in str(kept)
 
 
 def test_key_when_it_is_created_is_alone_on_the_last_line_and_kept_as_a_hash(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import unescape
 from typing import Any
@@ -74,6 +75,75 @@ def test_key_when_revoked_opens_nothing_and_leaves_the_list(dashboard: Dashboard
     assert f"Revoke {name}" not in page
     again = dashboard.desk().post(f"/clients/1/keys/{key_id(dashboard, name)}/revoke")
     assert again.status_code == 404
+
+
+def map_key(dashboard: Dashboard, name: str, mapping: str, known: str = "") -> httpx.Response:
+    place = f"/clients/1/keys/{key_id(dashboard, name)}/mapping"
+    return dashboard.desk().post(place, {"mapping": mapping, "known": known})
+
+
+def test_mapping_of_a_key_when_changed_holds_for_the_next_lead_and_is_kept_in_the_trail(
+    dashboard: Dashboard,
+) -> None:
+    name, secret = create(dashboard, mapping="email=mail")
+    place = f"/clients/1/keys/{key_id(dashboard, name)}/mapping"
+    page = dashboard.desk().get(place).text
+    assert "email=mail</textarea>" in page
+    changed = map_key(dashboard, name, "email = person.mail\r\nphone=person.tel", "email=mail")
+    assert changed.headers["location"] == "/clients/1/keys"
+    mail = f"{name}@example.com"
+    assert lead(dashboard, secret, {"SOURCE": "x", "person": {"mail": mail}}).status_code == 201
+    assert dashboard.server.query("SELECT 1 AS one FROM Leads WHERE Email = ?", (mail,))
+    kept = dashboard.server.query(
+        "SELECT actor, details FROM audit_trail WHERE subject = ? AND action = 'key_mapped'",
+        (name,),
+    )
+    (entry,) = kept
+    assert entry["actor"] == "admin@localhost"
+    assert json.loads(entry["details"]) == {
+        "from": {"email": "mail"},
+        "to": {"email": "person.mail", "phone": "person.tel"},
+    }
+    listed = dashboard.desk().get("/clients/1/keys").text
+    assert f"<strong>{name}</strong> mapped anew by admin@localhost" in listed
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [("email", "Line 1 has no"), ("a=b\nemail=[[", "Line 2: email"), (XSS, "Line 1")],
+    ids=lambda value: str(value)[:30],
+)
+def test_mapping_of_a_key_that_cannot_be_is_told_beside_it_and_not_stored(
+    dashboard: Dashboard, mapping: str, message: str
+) -> None:
+    name, _secret = create(dashboard)
+    answer = map_key(dashboard, name, mapping)
+    assert answer.status_code == 422
+    assert message in described(answer.text, "mapping")
+    assert "<script>alert" not in answer.text
+    (stored,) = dashboard.server.query("SELECT * FROM api_keys WHERE name = ?", (name,))
+    assert stored["field_mapping"] == "{}"
+
+
+def test_mapping_that_another_changed_meanwhile_is_told_and_not_lost(dashboard: Dashboard) -> None:
+    name, _secret = create(dashboard, mapping="email=a")
+    assert map_key(dashboard, name, "email=b", "email=a").status_code == 303
+    stale = map_key(dashboard, name, "email=c", "email=a")
+    assert stale.status_code == 422
+    assert "was changed meanwhile" in described(stale.text, "mapping")
+    assert "email=c</textarea>" in stale.text
+    assert 'name="known" value="email=b"' in stale.text
+
+
+def test_mapping_of_a_revoked_key_or_of_another_client_is_not_there(dashboard: Dashboard) -> None:
+    name, others = unique("revoked"), unique("others")
+    create(dashboard, name=name)
+    dashboard.desk().post(f"/clients/1/keys/{key_id(dashboard, name)}/revoke")
+    dashboard.desk().post("/clients/2/keys", {"name": others, "scope": "write"})
+    for one in (name, others):
+        assert map_key(dashboard, one, "email=a").status_code == 404
+        (stored,) = dashboard.server.query("SELECT * FROM api_keys WHERE name = ?", (one,))
+        assert stored["field_mapping"] == "{}"
 
 
 @pytest.mark.parametrize(("scope", "example"), [("write", "dry_run=1"), ("read", "limit=5")])

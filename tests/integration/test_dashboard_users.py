@@ -33,6 +33,8 @@ def test_user_that_is_added_signs_in_and_sees_their_clients_only(dashboard: Dash
     kept = dashboard.server.query("SELECT * FROM audit_trail WHERE subject = ?", (email,))
     assert [one["action"] for one in kept] == ["user_added"]
     assert PASSWORD not in str(kept)
+    listed = dashboard.desk().get("/users").text
+    assert f"<strong>{email}</strong> added by admin@localhost" in listed
 
 
 def test_user_that_may_not_sign_in_any_more_is_out_at_once(dashboard: Dashboard) -> None:

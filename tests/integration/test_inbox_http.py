@@ -279,4 +279,10 @@ def test_page_asked_by_htmx_gets_a_clean_address(desk: Desk, name: str) -> None:
     answer = desk.http.get(f"{INBOX}?q=&label=Hot&from=&sort=newest", headers=headers)
     assert answer.headers["hx-push-url"] == f"{INBOX}?label=Hot"
     typing = desk.http.get(f"{INBOX}?q={quote(name)}", headers=headers | {"hx-source": "input#q"})
+    again = desk.http.get(
+        INBOX,
+        params={"label": "Hot"},
+        headers={"hx-request": "true", "hx-current-url": f"http://x{INBOX}?label=Hot"},
+    )
+    assert again.headers["hx-replace-url"] == f"{INBOX}?label=Hot"
     assert typing.headers["hx-replace-url"] == f"{INBOX}?q={name}"

@@ -150,6 +150,16 @@ async def test_plan_of_an_order_walks_its_index_alone(
     assert not any("TEMP B-TREE" in step for step in steps)
 
 
+async def test_plan_of_the_rows_looks_up_leads_and_deliveries_by_their_ids(
+    store: FileStore,
+) -> None:
+    args = (DESTINATION, CLIENT, "[1]")
+    plan = await store.query(f"EXPLAIN QUERY PLAN {inbox._ROWS}", args)
+    steps = [step["detail"] for step in plan]
+    assert "SEARCH l USING INTEGER PRIMARY KEY (rowid=?)" in steps
+    assert "SEARCH d USING INDEX deliveries_by_lead (lead_id=?)" in steps
+
+
 FILTERS: dict[str, tuple[InboxFilter, dict[str, Any]]] = {
     "label": (InboxFilter(labels=("Very Hot",)), {"score": 80}),
     "untracked": (InboxFilter(labels=("none",)), {"score": None}),

@@ -166,7 +166,7 @@ def test_table_of_each_dimension_has_its_values(
 
 def test_row_leads_to_the_inbox_with_its_filter_and_days(counted: Dashboard) -> None:
     first = TODAY - timedelta(days=6)
-    wanted = f'href="/clients/1/leads?source=Facebook&amp;from={first}&amp;to={TODAY}"'
+    wanted = f'href="/clients/1/leads?source=Facebook&amp;from={first}&amp;to={TODAY}&amp;days=utc"'
     assert wanted in page(counted, "?period=7d")
 
 

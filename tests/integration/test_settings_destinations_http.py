@@ -184,6 +184,7 @@ def test_recent_events_show_their_state_and_trace(desk: SettingsDesk) -> None:
         " 200, 'trace-of-it', '2026-11-20T10:00:00.000Z')"
     )
     assert "trace-of-it" in desk.get("/meta").text
+    assert ">Sent<" in desk.get("/meta").text
     assert "trace-of-it" not in desk.dashboard.desk().get("/clients/2/settings/meta").text
     desk.execute("DELETE FROM facebook_capi_event_log")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ class Shell:
     """A command line at one database."""
 
     def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
         self._environment = clean_environment({"DATA_DIR": str(data_dir)})
 
     def user(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -52,6 +55,23 @@ def test_user_that_is_added_listed_and_given_a_password_is_told_each_time(shell:
     assert shell.user("list").stdout.splitlines() == [
         "ana@example.com  sales  1",
         "bo@example.com  admin  all clients",
+    ]
+
+
+def test_user_that_is_added_and_given_a_password_leaves_both_in_the_audit_trail(
+    shell: Shell,
+) -> None:
+    shell.user("add", "di@example.com", "--client", "1", "--password-stdin", stdin=PASSWORD)
+    shell.user("passwd", "DI@example.com", "--password-stdin", stdin="another" + PASSWORD)
+    assert shell.user("add", "di@example.com", "--client", "1").returncode != 0
+    with closing(sqlite3.connect(shell.data_dir / "propgauge.db")) as database:
+        kept = database.execute(
+            "SELECT client_id, user_id, actor, action, details FROM audit_trail WHERE subject = ?",
+            ("di@example.com",),
+        ).fetchall()
+    assert kept == [
+        (None, None, "command line", "user_added", "{}"),
+        (None, None, "command line", "password_set", "{}"),
     ]
 
 

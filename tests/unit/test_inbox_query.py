@@ -70,6 +70,19 @@ def test_listing_of_days_is_bounded_by_the_viewers_midnights() -> None:
     assert chosen.before == "2026-11-02T20:00:00.000Z"
 
 
+def test_listing_of_days_that_the_overview_asks_for_is_bounded_by_those_of_utc() -> None:
+    query = "from=2026-11-01&to=2026-11-02&days=utc"
+    assert asked(query, "Asia/Dubai").since == "2026-11-01T00:00:00.000Z"
+    assert read(query).address() == query
+    assert read(query).panel_filters == 2
+    assert [chip.text for chip in read(query).chips({})] == [
+        "From: 2026-11-01 (UTC)",
+        "Until: 2026-11-02 (UTC)",
+    ]
+    assert read("from=2026-11-01&days=utc").chips({})[0].without == ""
+    assert not read("days=utc").is_filtered
+
+
 @pytest.mark.parametrize(
     ("owner", "owner_id", "unowned"), [("me", 7, False), ("none", None, True), ("12", 12, False)]
 )

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 from server.domain.contact import is_region
 from server.domain.directory import Client
 from server.domain.ids import ClientId
-from server.store import audit, directory, site_changes, site_pages
+from server.store import site_changes, site_pages
 from server.store.audit import Entry
 from server.web.access import Access
 from server.web.dashboard.call import Call
@@ -60,9 +60,8 @@ class ClientsPage:
         client, errors = _read(call, Client(ClientId(0), ""))
         if errors:
             return self._form(call, "client_new.html", client, errors)
-        client_id = await directory.add_client(self._store, self._vault, client, call.now)
-        entry = Entry(client_id, call.user.user_id, call.user.email, "client_added", client.name)
-        await self._store.write([audit.entry_statement(entry, call.now)])
+        entry = Entry(None, call.user.user_id, call.user.email, "client_added", client.name)
+        client_id = await site_changes.add_client(self._store, self._vault, client, entry, call.now)
         await self._directory.refresh()
         done = f"{client.name} added. Next: the site its leads come from."
         return flash(self._gate.redirect(f"{PATH}/{client_id}/add-site"), done)

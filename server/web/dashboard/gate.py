@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.requests import Request
@@ -204,8 +204,8 @@ def _client_of_path(request: Request, clients: Sequence[Client]) -> Client | Non
 
 
 def _zone(request: Request) -> ZoneInfo:
-    """The viewer's time zone, which `app.js` keeps in a cookie; UTC before it did."""
-    name = request.cookies.get(ZONE_COOKIE, "")
+    """The viewer's time zone, which `app.js` keeps in a cookie, encoded; UTC before it did."""
+    name = unquote(request.cookies.get(ZONE_COOKIE, ""))
     try:
         return ZoneInfo(name) if name else ZoneInfo("UTC")
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
@@ -51,10 +51,11 @@ class Inbox:
         query = inbox_query.parse(call.query.multi_items())
         response = await self._page.show(call, query)
         if call.request.headers.get("hx-request") and not query.errors:
+            address = self._link(_address(call, query))
             # Typing replaces the address, each other choice is a step to go back.
             is_typing = call.request.headers.get("hx-source") == "input#q"
-            name = "hx-replace-url" if is_typing else "hx-push-url"
-            response.headers[name] = self._link(_address(call, query))
+            is_step = not is_typing and not _is_at(call, address)
+            response.headers["hx-push-url" if is_step else "hx-replace-url"] = address
         return response
 
     async def export(self, call: Call) -> Response:
@@ -102,6 +103,12 @@ class Inbox:
     async def _saved(self, call: Call, name: str, query: InboxQuery) -> bool:
         view = NewView(call.user.user_id, call.client.client_id, name, query.address())
         return await saved_views.save_view(self._store, view, MAX_VIEWS, call.now)
+
+
+def _is_at(call: Call, address: str) -> bool:
+    """Whether the browser shows that address already."""
+    shown = urlsplit(call.request.headers.get("hx-current-url", ""))
+    return shown._replace(scheme="", netloc="", fragment="").geturl() == address
 
 
 def _leads(call: Call) -> str:

@@ -31,6 +31,9 @@ MAX_VALUE_CHARS = 200
 MAX_QUERY_PAIRS = 200
 
 SORT = "sort"
+DAYS, OF_UTC = "days", "utc"
+"""Says that the days are the overview's; else they are the viewer's own."""
+
 ME, NOBODY = "me", "none"
 _PLACE = TypeAdapter(tuple[InboxOrder, bool, str | float, Annotated[int, Field(ge=0, lt=2**63)]])
 
@@ -83,6 +86,7 @@ class InboxQuery:
     owner: str = ""
     since: str = ""
     until: str = ""
+    of_utc: bool = False
     overdue: bool = False
     order: InboxOrder = InboxOrder.NEWEST
     after: str = ""
@@ -97,6 +101,7 @@ class InboxQuery:
             ("owner", self.owner),
             ("from", self.since),
             ("to", self.until),
+            (DAYS, OF_UTC if self.of_utc and (self.since or self.until) else ""),
             ("overdue", "1" if self.overdue else ""),
         ]
         return [*listed, *((name, value) for name, value in single if value)]
@@ -109,7 +114,7 @@ class InboxQuery:
     @property
     def panel_filters(self) -> int:
         """How many filters the panel holds: all but the search."""
-        return len(self.pairs()) - bool(self.text)
+        return sum(name not in ("q", DAYS) for name, _value in self.pairs())
 
     def address(self, **changes: str) -> str:
         """The query of the address without the place; changes replace or, empty, take away."""
@@ -120,17 +125,25 @@ class InboxQuery:
     def chips(self, owners: Mapping[str, str]) -> list[Chip]:
         """The filters in force, each with the way to lose it; `owners` are names by id."""
         return [
-            Chip(_chip_text(name, value, owners), self._without((name, value)))
+            Chip(self._chip_text(name, value, owners), self._without((name, value)))
             for name, value in self.pairs()
+            if name != DAYS
         ]
+
+    def _chip_text(self, name: str, value: str, owners: Mapping[str, str]) -> str:
+        text = _chip_text(name, value, owners)
+        return f"{text} (UTC)" if self.of_utc and name in ("from", "to") else text
 
     def _without(self, gone: tuple[str, str]) -> str:
         order = [] if self.order is InboxOrder.NEWEST else [(SORT, str(self.order))]
-        return urlencode([pair for pair in [*self.pairs(), *order] if pair != gone])
+        kept = [pair for pair in [*self.pairs(), *order] if pair != gone]
+        has_days = any(name in ("from", "to") for name, _value in kept)
+        return urlencode([pair for pair in kept if has_days or pair[0] != DAYS])
 
     def listing(self, client: Client, user_id: UserId, now: datetime, zone: ZoneInfo) -> Listing:
-        """What the store is asked."""
+        """What the store is asked; days are those of `zone`, unless the query says UTC's."""
         of = self.lists.get
+        zone = ZoneInfo("UTC") if self.of_utc else zone
         owner = user_id if self.owner == ME else _user_id(self.owner)
         chosen = InboxFilter(
             terms=search_terms(self.text, client.default_region),
@@ -187,6 +200,7 @@ def parse(pairs: Iterable[tuple[str, str]]) -> InboxQuery:
         owner=_checked("owner", last, _is_owner, "is no one who works here", errors),
         since=_checked("from", last, _is_date, "is no date such as 2026-11-22", errors),
         until=_checked("to", last, _is_date, "is no date such as 2026-11-22", errors),
+        of_utc=last.get(DAYS) == OF_UTC,
         overdue=last.get("overdue") == "1",
         order=InboxOrder(_checked(SORT, last, _is_order, "is no order", errors) or "newest"),
         after=last.get("after", ""),

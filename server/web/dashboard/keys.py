@@ -1,4 +1,4 @@
-"""A client's API keys: list, create (shown once), revoke."""
+"""A client's API keys: list, create (shown once), map fields anew, revoke."""
 
 from __future__ import annotations
 
@@ -54,20 +54,22 @@ class KeysPage:
         self._base_url = base_url(parts.config)
 
     def routes(self) -> list[BaseRoute]:
-        """The list, the form of a new key, and the end of one."""
-        admin = Access.ADMIN
+        """The list, the form of a new key, and the mapping and the end of one."""
+        admin, one = Access.ADMIN, f"{PATH}/{{key_id:int}}"
         return [
             self._gate.route(PATH, self.list, admin),
             self._gate.route(PATH, self.create, admin, ["POST"]),
             self._gate.route(f"{PATH}/new", self.new, admin),
-            self._gate.route(f"{PATH}/{{key_id:int}}/revoke", self.revoke, admin, ["POST"]),
+            self._gate.route(f"{one}/mapping", self.edit_mapping, admin),
+            self._gate.route(f"{one}/mapping", self.map, admin, ["POST"]),
+            self._gate.route(f"{one}/revoke", self.revoke, admin, ["POST"]),
         ]
 
     async def list(self, call: Call) -> Response:
-        """The keys in force, and who made and ended keys."""
+        """The keys in force, and who made, mapped and ended keys."""
         client_id = call.client.client_id
         keys = await site_pages.keys_of(self._store, client_id)
-        actions = ("key_created", "key_revoked")
+        actions = ("key_created", "key_mapped", "key_revoked")
         changes = await audit.history(self._store, client_id, actions, SHOWN_CHANGES)
         return self._render.page(call, "keys.html", keys=keys, changes=changes)
 
@@ -91,25 +93,59 @@ class KeysPage:
             call, "key_made.html", 201, key=key, secret=secret, example=example, may=MAY[scope]
         )
 
+    async def edit_mapping(self, call: Call) -> Response:
+        """The form of a key's field mapping."""
+        key = await self._key(call)
+        return self._mapping_form(call, key, mapping_text(key.field_mapping))
+
+    async def map(self, call: Call) -> Response:
+        """Replace a key's field mapping; what is wrong is told beside it."""
+        key, text = await self._key(call), call.text("mapping")
+        mapping, fault = read_mapping(text)
+        known, _fault = read_mapping(call.text("known"))
+        if not fault and known != key.field_mapping:
+            fault = "was changed meanwhile: the list of keys shows how. Save again to replace it"
+        if fault:
+            return self._mapping_form(call, key, text, fault)
+        if mapping != key.field_mapping:
+            details = {"from": dict(key.field_mapping), "to": dict(mapping)}
+            entry = _entry(call, "key_mapped", key.name, details)
+            if not await site_changes.map_key(self._store, key.key_id, mapping, entry, call.now):
+                raise _no_key()
+        return flash(self._gate.redirect(_keys(call)), f"Field mapping of {key.name} saved.")
+
     async def revoke(self, call: Call) -> Response:
         """End a key at once."""
         key = await self._key(call)
         entry = _entry(call, "key_revoked", key.name, {"scope": key.scope})
-        await site_changes.revoke_key(self._store, key, entry, call.now)
-        place = f"/clients/{call.client.client_id}/keys"
-        return flash(self._gate.redirect(place), f"{key.name} revoked: it opens nothing any more.")
+        await site_changes.revoke_key(self._store, key.key_id, entry, call.now)
+        return flash(
+            self._gate.redirect(_keys(call)), f"{key.name} revoked: it opens nothing any more."
+        )
 
     def _form(self, call: Call, form: KeyForm) -> Response:
         return self._render.page(
             call, "key_new.html", 422 if form.errors else 200, form=form, scopes=MAY
         )
 
+    def _mapping_form(self, call: Call, key: ListedKey, text: str, fault: str = "") -> Response:
+        shown = {"text": text, "known": mapping_text(key.field_mapping), "error": fault}
+        return self._render.page(call, "key_mapping.html", 422 if fault else 200, key=key, **shown)
+
     async def _key(self, call: Call) -> ListedKey:
         key_id = call.request.path_params["key_id"]
         for key in await site_pages.keys_of(self._store, call.client.client_id):
             if key.key_id == key_id:
                 return key
-        raise AppError(ErrorCode.NOT_FOUND, "There is no such key in force")
+        raise _no_key()
+
+
+def _no_key() -> AppError:
+    return AppError(ErrorCode.NOT_FOUND, "There is no such key in force")
+
+
+def _keys(call: Call) -> str:
+    return f"/clients/{call.client.client_id}/keys"
 
 
 def _read(call: Call) -> tuple[KeyForm, FieldMapping]:
@@ -143,6 +179,11 @@ def read_mapping(text: str) -> tuple[FieldMapping, str]:
     if len(mapping) > MAX_MAPPED:
         return {}, f"are more than {MAX_MAPPED} fields"
     return mapping, ""
+
+
+def mapping_text(mapping: FieldMapping) -> str:
+    """A mapping as `read_mapping` reads it."""
+    return "\n".join(f"{name}={expression}" for name, expression in mapping.items())
 
 
 def _example(base: str, secret: str, scope: Scope) -> str:

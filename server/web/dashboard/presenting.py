@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from server.domain.clock import from_text
 
@@ -90,6 +90,11 @@ def shorten(text: str | None, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
+def breakable(text: str) -> Markup:
+    """A text that is broken behind an @ rather than anywhere, where it must be."""
+    return Markup("@<wbr>").join(escape(part) for part in text.split("@"))
+
+
 @pass_context
 def is_since(context: Context, text: str, span: timedelta) -> bool:
     """Whether a moment of the store lies within the span before now."""
@@ -105,4 +110,5 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "as_json": as_json,
     "web_link": web_link,
     "shorten": shorten,
+    "breakable": breakable,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from starlette.responses import Response
@@ -13,7 +14,7 @@ from server.domain.ids import ClientId
 from server.domain.user import Role, UserId
 from server.store import audit, users
 from server.store.audit import Entry
-from server.store.contract import ConstraintError
+from server.store.contract import ConstraintError, Statement
 from server.store.users import StoredUser
 from server.usecases.sign_in import NewUser
 from server.web.access import Access
@@ -22,6 +23,14 @@ from server.web.dashboard.parts import Parts
 from server.web.dashboard.rendering import flash
 
 PATH = "/users"
+SHOWN_CHANGES = 20
+
+TOLD: Mapping[str, str] = {
+    "user_added": "added",
+    "user_changed": "changed",
+    "password_set": "given another password",
+}
+"""How each act on a user is told in the list of changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +64,13 @@ class UsersPage:
         ]
 
     async def list(self, call: Call) -> Response:
-        """All users."""
+        """All users, and who added and changed them."""
         stored = await users.list_users(self._store)
         names = {client.client_id: client.name for client in call.clients}
-        return self._render.page(call, "users.html", users=stored, client_names=names)
+        changes = await audit.history(self._store, None, tuple(TOLD), SHOWN_CHANGES)
+        return self._render.page(
+            call, "users.html", users=stored, client_names=names, changes=changes, told=TOLD
+        )
 
     async def new(self, call: Call) -> Response:
         """The form of a new user."""
@@ -72,13 +84,12 @@ class UsersPage:
         try:
             _check(choice)
             new = NewUser(choice.email, password, choice.role, choice.client_ids)
-            user_id = await self._sign_in.add(new)
+            user_id = await self._sign_in.add(new, _entry(call, "user_added", choice.email))
         except ConstraintError:
             taken = {"email": "signs in here already"}
             return self._form(call, "user_new.html", choice, taken)
         except AppError as error:
             return self._form(call, "user_new.html", choice, _errors(error))
-        await self._keep(call, "user_added", choice.email)
         return flash(self._gate.redirect(f"{PATH}/{user_id}"), f"{choice.email} added.")
 
     async def edit(self, call: Call) -> Response:
@@ -103,8 +114,8 @@ class UsersPage:
                 raise invalid_field("role", "cannot be taken from yourself")
         except AppError as error:
             return self._form(call, "user.html", choice, _errors(error), stored)
-        await users.change_user(self._store, changed)
-        await self._keep(call, "user_changed", changed.email)
+        entry = _entry(call, "user_changed", changed.email)
+        await users.change_user(self._store, changed, entry)
         return flash(self._gate.redirect(PATH), f"{changed.email} changed.")
 
     async def set_password(self, call: Call) -> Response:
@@ -112,11 +123,12 @@ class UsersPage:
         stored = await self._user(call)
         user = stored.user
         try:
-            await self._sign_in.set_password(user.user_id, (call.form.get("password") or [""])[-1])
+            password = (call.form.get("password") or [""])[-1]
+            entry = _entry(call, "password_set", user.email)
+            await self._sign_in.set_password(user.user_id, password, entry)
         except AppError as error:
             choice = _Choice(user.email, user.role, user.client_ids)
             return self._form(call, "user.html", choice, _errors(error), stored)
-        await self._keep(call, "password_set", user.email)
         return flash(self._gate.redirect(PATH), f"{user.email} has a new password.")
 
     def _form(
@@ -138,9 +150,10 @@ class UsersPage:
             raise AppError(ErrorCode.NOT_FOUND, "There is no such user")
         return stored
 
-    async def _keep(self, call: Call, action: str, subject: str) -> None:
-        entry = Entry(None, call.user.user_id, call.user.email, action, subject)
-        await self._store.write([audit.entry_statement(entry, call.now)])
+
+def _entry(call: Call, action: str, subject: str) -> Statement:
+    entry = Entry(None, call.user.user_id, call.user.email, action, subject)
+    return audit.entry_statement(entry, call.now)
 
 
 def _choice(call: Call, email: str) -> _Choice:
