@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from server.store.contract import Statement
 from tests.dashboard import OTHERS_SALES, SALES, Dashboard, running_dashboard
 from tests.overview_data import DAYS, LEADS_A_DAY, VISITORS_A_DAY, XSS, fill
 
@@ -166,8 +167,16 @@ def test_table_of_each_dimension_has_its_values(
 
 def test_row_leads_to_the_inbox_with_its_filter_and_days(counted: Dashboard) -> None:
     first = TODAY - timedelta(days=6)
-    wanted = f'href="/clients/1/leads?source=Facebook&amp;from={first}&amp;to={TODAY}&amp;days=utc"'
+    wanted = f'href="/clients/1/leads?source=Facebook&amp;from={first}&amp;to={TODAY}&amp;days=UTC"'
     assert wanted in page(counted, "?period=7d")
+
+
+def test_row_of_a_client_elsewhere_leads_to_the_days_of_its_zone(counted: Dashboard) -> None:
+    database, zone = counted.server.database, "UPDATE clients SET timezone = ? WHERE id = 1"
+    database.write(Statement(zone, ("Asia/Dubai",)))
+    html = page(counted, "?period=7d")
+    database.write(Statement(zone, ("UTC",)))
+    assert "&amp;days=Asia%2FDubai" in html
 
 
 def test_markup_in_campaigns_and_projects_is_shown_as_text(counted: Dashboard) -> None:

@@ -70,17 +70,26 @@ def test_listing_of_days_is_bounded_by_the_viewers_midnights() -> None:
     assert chosen.before == "2026-11-02T20:00:00.000Z"
 
 
-def test_listing_of_days_that_the_overview_asks_for_is_bounded_by_those_of_utc() -> None:
-    query = "from=2026-11-01&to=2026-11-02&days=utc"
-    assert asked(query, "Asia/Dubai").since == "2026-11-01T00:00:00.000Z"
+@pytest.mark.parametrize("viewer", ["UTC", "America/New_York"])
+def test_listing_of_the_overviews_days_is_bounded_by_the_midnights_of_their_zone(
+    viewer: str,
+) -> None:
+    chosen = asked("from=2026-10-25&to=2026-10-25&days=Europe%2FLondon", viewer)
+    assert chosen.since == "2026-10-24T23:00:00.000Z"
+    assert chosen.before == "2026-10-26T00:00:00.000Z"
+
+
+def test_days_of_another_zone_are_told_and_kept_in_the_address() -> None:
+    query = "from=2026-11-01&to=2026-11-02&days=UTC"
     assert read(query).address() == query
     assert read(query).panel_filters == 2
     assert [chip.text for chip in read(query).chips({})] == [
         "From: 2026-11-01 (UTC)",
         "Until: 2026-11-02 (UTC)",
     ]
-    assert read("from=2026-11-01&days=utc").chips({})[0].without == ""
-    assert not read("days=utc").is_filtered
+    assert read("from=2026-11-01&days=UTC").chips({})[0].without == ""
+    assert read("from=2026-11-01&days=..%2Fno_zone").days_of == "UTC"
+    assert not read("days=UTC").is_filtered
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, NamedTuple
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, TypeAdapter
 
 from server.domain.clock import to_text
+from server.domain.days import span_of, zone_of
 from server.domain.directory import Client
 from server.domain.engagement import EngagementLabel
 from server.domain.errors import invalid_field
@@ -31,8 +32,8 @@ MAX_VALUE_CHARS = 200
 MAX_QUERY_PAIRS = 200
 
 SORT = "sort"
-DAYS, OF_UTC = "days", "utc"
-"""Says that the days are the overview's; else they are the viewer's own."""
+DAYS = "days"
+"""The time zone whose days are meant, where they are the overview's and not the viewer's own."""
 
 ME, NOBODY = "me", "none"
 _PLACE = TypeAdapter(tuple[InboxOrder, bool, str | float, Annotated[int, Field(ge=0, lt=2**63)]])
@@ -86,7 +87,7 @@ class InboxQuery:
     owner: str = ""
     since: str = ""
     until: str = ""
-    of_utc: bool = False
+    days_of: str = ""
     overdue: bool = False
     order: InboxOrder = InboxOrder.NEWEST
     after: str = ""
@@ -101,7 +102,7 @@ class InboxQuery:
             ("owner", self.owner),
             ("from", self.since),
             ("to", self.until),
-            (DAYS, OF_UTC if self.of_utc and (self.since or self.until) else ""),
+            (DAYS, self.days_of if self.since or self.until else ""),
             ("overdue", "1" if self.overdue else ""),
         ]
         return [*listed, *((name, value) for name, value in single if value)]
@@ -132,7 +133,7 @@ class InboxQuery:
 
     def _chip_text(self, name: str, value: str, owners: Mapping[str, str]) -> str:
         text = _chip_text(name, value, owners)
-        return f"{text} (UTC)" if self.of_utc and name in ("from", "to") else text
+        return f"{text} ({self.days_of})" if self.days_of and name in ("from", "to") else text
 
     def _without(self, gone: tuple[str, str]) -> str:
         order = [] if self.order is InboxOrder.NEWEST else [(SORT, str(self.order))]
@@ -141,9 +142,9 @@ class InboxQuery:
         return urlencode([pair for pair in kept if has_days or pair[0] != DAYS])
 
     def listing(self, client: Client, user_id: UserId, now: datetime, zone: ZoneInfo) -> Listing:
-        """What the store is asked; days are those of `zone`, unless the query says UTC's."""
+        """What the store is asked; days are those of `zone`, unless the query names another."""
         of = self.lists.get
-        zone = ZoneInfo("UTC") if self.of_utc else zone
+        zone = zone_of(self.days_of) if self.days_of else zone
         owner = user_id if self.owner == ME else _user_id(self.owner)
         chosen = InboxFilter(
             terms=search_terms(self.text, client.default_region),
@@ -200,7 +201,7 @@ def parse(pairs: Iterable[tuple[str, str]]) -> InboxQuery:
         owner=_checked("owner", last, _is_owner, "is no one who works here", errors),
         since=_checked("from", last, _is_date, "is no date such as 2026-11-22", errors),
         until=_checked("to", last, _is_date, "is no date such as 2026-11-22", errors),
-        of_utc=last.get(DAYS) == OF_UTC,
+        days_of=zone_of(last[DAYS]).key if DAYS in last else "",
         overdue=last.get("overdue") == "1",
         order=InboxOrder(_checked(SORT, last, _is_order, "is no order", errors) or "newest"),
         after=last.get("after", ""),
@@ -252,11 +253,11 @@ def _is_date(text: str) -> bool:
 
 
 def _midnight(day: str, zone: ZoneInfo, days_later: int) -> str:
-    """When a day, or the one after, begins where the viewer is; "" for no day."""
+    """When a day, or the one after, begins in a time zone; "" for no day."""
     if not day:
         return ""
     moment = date.fromisoformat(day) + timedelta(days=days_later)
-    return to_text(datetime.combine(moment, time(), zone).astimezone(UTC))
+    return to_text(span_of(moment, moment, zone).start)
 
 
 _TITLES = {one.name: one.title for one in LISTS} | {
