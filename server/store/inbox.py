@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -75,7 +75,11 @@ _BY_TIME = (InboxOrder.NEWEST, InboxOrder.OLDEST)
 
 @dataclass(frozen=True, slots=True)
 class InboxFilter:
-    """What leads must fulfil; an empty field asks nothing. Times are texts of the clock."""
+    """What leads must fulfil; an empty field asks nothing. Times are texts of the clock.
+
+    `without` names fields that have no value: "project", "landing_page", "first_campaign",
+    "last_campaign", "country", "device".
+    """
 
     terms: tuple[Term, ...] = ()
     labels: tuple[str, ...] = ()
@@ -89,6 +93,7 @@ class InboxFilter:
     last_campaigns: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     owner_id: UserId | None = None
     unowned: bool = False
     since: str = ""
@@ -112,6 +117,8 @@ class Listing:
     order: InboxOrder = InboxOrder.NEWEST
 
 
+_MAX_SPELLINGS = 50
+
 _OF_GRADE = "SELECT email FROM leadscoring_results WHERE client_id = ?1 AND rotator IN ({marks})"
 
 _LISTS: tuple[tuple[str, str], ...] = (
@@ -121,8 +128,8 @@ _LISTS: tuple[tuple[str, str], ...] = (
     ("sources", "LeadSource IN ({marks})"),
     ("projects", "Project IN ({marks})"),
     ("landing_pages", "LandingPage COLLATE NOCASE IN ({marks})"),
-    ("first_campaigns", "FirstCampaign COLLATE NOCASE IN ({marks})"),
-    ("last_campaigns", "UtmCampaign COLLATE NOCASE IN ({marks})"),
+    ("first_campaigns", "substr(FirstCampaign, 1, 200) COLLATE NOCASE IN ({marks})"),
+    ("last_campaigns", "substr(UtmCampaign, 1, 200) COLLATE NOCASE IN ({marks})"),
     ("countries", "Country COLLATE NOCASE IN ({marks})"),
     ("devices", "Device COLLATE NOCASE IN ({marks})"),
     (
@@ -130,6 +137,15 @@ _LISTS: tuple[tuple[str, str], ...] = (
         f"Email IN ({_OF_GRADE})",
     ),
 )
+
+_WITHOUT = {
+    "project": "Project",
+    "landing_page": "LandingPage",
+    "first_campaign": "FirstCampaign",
+    "last_campaign": "UtmCampaign",
+    "country": "Country",
+    "device": "Device",
+}
 
 _SINGLE: tuple[tuple[str, str], ...] = (
     ("owner_id", "OwnerId = ?"),
@@ -165,14 +181,21 @@ WHERE +l.ClientId = ? AND l.Id IN (SELECT value FROM json_each(?))"""
 
 # Steps through the index from each value to the next, so that a million leads of three sources
 # cost three look-ups. {column} is one of the two below.
-_CHOICES = """
+_EACH = """
 WITH RECURSIVE each (value) AS (
   SELECT MIN({column}) FROM Leads WHERE ClientId = ?1 AND {column} > ''
   UNION ALL
   SELECT (SELECT MIN({column}) FROM Leads WHERE ClientId = ?1 AND {column} > each.value)
-  FROM each WHERE each.value IS NOT NULL LIMIT ?2
+  FROM each WHERE each.value IS NOT NULL{limit}
 )
 SELECT value FROM each WHERE value IS NOT NULL"""
+
+_CHOICES = _EACH.replace("{limit}", " LIMIT ?2")
+
+_SPELLINGS = _EACH.replace("{limit}", "") + (
+    " AND substr(value, 1, 200) COLLATE NOCASE IN (SELECT value FROM json_each(?2))"
+)
+"""What the overview counts as one value: it passes over case, and cuts what is long."""
 
 _NEWEST = "SELECT COALESCE(MAX(Id), 0) AS id FROM Leads"
 
@@ -188,7 +211,7 @@ async def places(
 ) -> list[Place]:
     """Up to `limit` leads of a listing from behind `after` on, or from before it backwards."""
     keys = _keys(listing)
-    conditions, args = _conditions(listing)
+    conditions, args = _conditions(await _spelled(store, listing))
     key_ascends, row_ascends = keys.key_ascends ^ backwards, keys.row_ascends ^ backwards
     if after is not None:
         conditions.append(_beyond(keys.key, key_ascends=key_ascends, row_ascends=row_ascends))
@@ -208,7 +231,7 @@ async def places(
 
 async def count(store: Store, listing: Listing, limit: int) -> int:
     """How many leads a listing has; counting ends at `limit`."""
-    conditions, args = _conditions(listing)
+    conditions, args = _conditions(await _spelled(store, listing))
     source = _FROM_FOUND if listing.chosen.terms else _FROM
     sql = (
         f"SELECT COUNT(*) AS number FROM (SELECT 1 FROM {source}"
@@ -255,6 +278,23 @@ async def _choices(store: Store, column: str, client_id: ClientId, limit: int) -
     return [row["value"] for row in found]
 
 
+async def _spelled(store: Store, listing: Listing) -> Listing:
+    """The listing with its sources and projects in every spelling that there is."""
+    chosen, client_id = listing.chosen, listing.client_id
+    sources = await _spellings(store, "LeadSource", client_id, chosen.sources)
+    projects = await _spellings(store, "Project", client_id, chosen.projects)
+    return replace(listing, chosen=replace(chosen, sources=sources, projects=projects))
+
+
+async def _spellings(
+    store: Store, column: str, client_id: ClientId, wanted: tuple[str, ...]
+) -> tuple[str, ...]:
+    if not wanted:
+        return wanted
+    found = await store.query(_SPELLINGS.format(column=column), (client_id, json.dumps(wanted)))
+    return tuple(row["value"] for row in found[:_MAX_SPELLINGS]) or wanted
+
+
 def _keys(listing: Listing) -> _Keys:
     """A search is read in the order of its own index, which is that of storing.
 
@@ -293,6 +333,7 @@ def _conditions(listing: Listing) -> tuple[list[str], list[Any]]:
         if wanted:
             conditions.append(condition.format(marks=", ".join("?" * len(wanted))))
             args += wanted
+    conditions += [f"COALESCE({_WITHOUT[name]}, '') = ''" for name in chosen.without]
     for name, condition in _SINGLE:
         if getattr(chosen, name):
             conditions.append(condition)

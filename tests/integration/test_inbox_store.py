@@ -57,6 +57,24 @@ async def names(store: Store, chosen: InboxFilter, client_id: ClientId = CLIENT)
     return [row["name"] for row in rows]
 
 
+async def test_value_is_found_in_every_spelling_that_the_overview_counts_as_one(
+    store: FileStore,
+) -> None:
+    spelled = ("Creek View", "creek view", "CREEK VIEW", "Creek", "x" * 201)
+    await fill(store, *(lead_row(Name=one[:20], Project=one, LeadSource=one) for one in spelled))
+    for asked in (InboxFilter(projects=("Creek view",)), InboxFilter(sources=("Creek view",))):
+        assert set(await names(store, asked)) == set(spelled[:3])
+        assert await inbox.count(store, Listing(CLIENT, asked), 10) == 3
+    assert await names(store, InboxFilter(projects=("X" * 200,))) == ["x" * 20]
+
+
+async def test_leads_without_a_value_are_found_by_what_they_lack(store: FileStore) -> None:
+    await fill(store, lead_row(Name="None", Country="GB"), lead_row(Name="Empty", Project=""))
+    await fill(store, lead_row(Name="Some", Project="Creek View"))
+    assert set(await names(store, InboxFilter(without=("project",)))) == {"None", "Empty"}
+    assert await names(store, InboxFilter(without=("project", "country"))) == ["Empty"]
+
+
 def found_by(text: str) -> InboxFilter:
     return InboxFilter(terms=search_terms(text, "GB"))
 

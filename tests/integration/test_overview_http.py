@@ -171,6 +171,15 @@ def test_row_leads_to_the_inbox_with_its_filter_and_days(counted: Dashboard) -> 
     assert wanted in page(counted, "?period=7d")
 
 
+@pytest.mark.parametrize("by", ["project", "landing_page", "first_campaign", "country"])
+def test_row_without_a_value_leads_to_the_leads_that_have_none(counted: Dashboard, by: str) -> None:
+    found = re.search(rf'href="([^"]+without={by}[^"]*)"', page(counted, f"?by={by}&period=7d"))
+    assert found
+    inbox = counted.desk(SALES).http.get(unescape(found[1])).text
+    assert ">7 leads<" in inbox
+    assert f'name="without" value="{by}" checked' in inbox
+
+
 def test_row_of_a_client_elsewhere_leads_to_the_days_of_its_zone(counted: Dashboard) -> None:
     database, zone = counted.server.database, "UPDATE clients SET timezone = ? WHERE id = 1"
     database.write(Statement(zone, ("Asia/Dubai",)))

@@ -92,6 +92,13 @@ def test_days_of_another_zone_are_told_and_kept_in_the_address() -> None:
     assert not read("days=UTC").is_filtered
 
 
+def test_query_for_what_leads_lack_is_told_and_can_be_taken_away() -> None:
+    query = read("source=WebSite&without=project&without=label")
+    assert query.address() == "source=WebSite&without=project"
+    assert [chip.text for chip in query.chips({})] == ["Source: WebSite", "No project"]
+    assert query.chips({})[1].without == "source=WebSite"
+
+
 @pytest.mark.parametrize(
     ("owner", "owner_id", "unowned"), [("me", 7, False), ("none", None, True), ("12", 12, False)]
 )

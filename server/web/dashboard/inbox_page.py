@@ -170,5 +170,6 @@ def _lists(query: InboxQuery, choices: Mapping[str, Sequence[str]]) -> list[dict
         ]
         values = dict.fromkeys([*offered, *chosen])
         options = [(value, value_text(one.name, value), value in chosen) for value in values]
-        shown.append({"name": one.name, "title": one.title, "options": options})
+        lacks = one.name in query.without
+        shown.append({"name": one.name, "title": one.title, "options": options, "lacks": lacks})
     return shown

@@ -61,6 +61,17 @@ LISTS: tuple[ListFilter, ...] = (
     ListFilter("device", "Device"),
 )
 
+WITHOUT = "without"
+_NO_VALUE: Mapping[str, str] = {
+    "project": "No project",
+    "landing_page": "No landing page",
+    "first_campaign": "No first campaign",
+    "last_campaign": "No last campaign",
+    "country": "No country",
+    "device": "No device",
+}
+"""Fields that a lead may lack, and how that is called."""
+
 SORTS: Mapping[InboxOrder, str] = {
     InboxOrder.NEWEST: "Newest first",
     InboxOrder.OLDEST: "Oldest first",
@@ -84,6 +95,7 @@ class InboxQuery:
 
     text: str = ""
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
     owner: str = ""
     since: str = ""
     until: str = ""
@@ -105,7 +117,8 @@ class InboxQuery:
             (DAYS, self.days_of if self.since or self.until else ""),
             ("overdue", "1" if self.overdue else ""),
         ]
-        return [*listed, *((name, value) for name, value in single if value)]
+        lacking = [(WITHOUT, name) for name in self.without]
+        return [*listed, *lacking, *((name, value) for name, value in single if value)]
 
     @property
     def is_filtered(self) -> bool:
@@ -159,6 +172,7 @@ class InboxQuery:
             last_campaigns=of("last_campaign", ()),
             countries=of("country", ()),
             devices=of("device", ()),
+            without=self.without,
             owner_id=owner,
             unowned=self.owner == NOBODY,
             since=_midnight(self.since, zone, 0),
@@ -198,6 +212,7 @@ def parse(pairs: Iterable[tuple[str, str]]) -> InboxQuery:
     query = InboxQuery(
         text=last.get("q", "")[:MAX_QUERY_CHARS],
         lists={name: values for name, values in lists.items() if values},
+        without=tuple(name for name in _NO_VALUE if name in given.get(WITHOUT, ())),
         owner=_checked("owner", last, _is_owner, "is no one who works here", errors),
         since=_checked("from", last, _is_date, "is no date such as 2026-11-22", errors),
         until=_checked("to", last, _is_date, "is no date such as 2026-11-22", errors),
@@ -278,6 +293,8 @@ def value_text(name: str, value: str) -> str:
 def _chip_text(name: str, value: str, owners: Mapping[str, str]) -> str:
     if name == "overdue":
         return "Overdue"
+    if name == WITHOUT:
+        return _NO_VALUE[value]
     if name == "owner":
         names = {ME: "me", NOBODY: "nobody", **owners}
         return f"Owner: {names.get(value, value)}"

@@ -13,7 +13,7 @@ from starlette.datastructures import QueryParams
 
 from server.domain.periods import MAX_DAYS, Period, Stretch, stretch_before, stretch_of
 from server.store.rollups import Dimension
-from server.web.dashboard.inbox_query import DAYS
+from server.web.dashboard.inbox_query import DAYS, WITHOUT
 from server.web.dashboard.overview_figures import Figure
 
 DIMENSIONS: Mapping[Dimension, tuple[str, str]] = {
@@ -79,9 +79,13 @@ class OverviewQuery:
         return urlencode([pair for pair in asked.items() if pair[1] and pair not in _DEFAULTS])
 
     def inbox(self, dimension: Dimension, value: str, zone: str) -> str:
-        """The query of the inbox that lists the leads of a row, by the same days of that zone."""
+        """The query of the inbox that lists the leads of a row, by the same days of that zone.
+
+        A row without a value asks for the leads that have none.
+        """
         days = (("from", self.stretch.first.isoformat()), ("to", self.stretch.last.isoformat()))
-        return urlencode([(dimension.value, value), *days, (DAYS, zone)])
+        chosen = (dimension.value, value) if value else (WITHOUT, dimension.value)
+        return urlencode([chosen, *days, (DAYS, zone)])
 
 
 _DEFAULTS = {
