@@ -152,7 +152,10 @@ _STATEMENTS: Mapping[type[SeedRow], str] = {
     ChangeRow: _insert("lead_changes", ChangeRow),
     FollowUpRow: _FOLLOW_UP,
 }
-"""In the order in which rows depend on each other; leads come before all of them."""
+"""In the order in which rows depend on each other."""
+
+_VISITED = (SessionRow, PageViewRow, VisitorEventRow, FingerprintRow)
+"""What stands before the leads, which take landing page, device and campaign from it."""
 
 _COUNT_LEADS = "SELECT COUNT(*) AS leads FROM Leads WHERE ClientId = ?"
 
@@ -165,16 +168,19 @@ UPDATE form_responses SET last_error = j.value ->> 1
 FROM json_each(?) AS j WHERE client_id = ? AND event_id = j.value ->> 0"""
 
 
-def statements(rows: Iterable[SeedRow]) -> list[Statement]:
-    """The rows as few statements: one for each kind that occurs."""
+def statements(rows: Iterable[SeedRow], leads: Iterable[Statement]) -> list[Statement]:
+    """The rows as few statements, one for each kind that occurs, around those of the leads."""
     by_kind: dict[type[SeedRow], list[SeedRow]] = {}
     for row in rows:
         by_kind.setdefault(type(row), []).append(row)
-    return [
-        Statement(sql, (to_json(by_kind[kind]).decode(),))
+    made = {
+        kind: Statement(sql, (to_json(by_kind[kind]).decode(),))
         for kind, sql in _STATEMENTS.items()
         if kind in by_kind
-    ]
+    }
+    visits = [statement for kind, statement in made.items() if kind in _VISITED]
+    others = [statement for kind, statement in made.items() if kind not in _VISITED]
+    return [*visits, *leads, *others]
 
 
 def error_statement(client_id: ClientId, event_id: str, error: str) -> Statement:

@@ -114,6 +114,6 @@ async def _write(
 
 
 async def _flush(store: Store, told: Told, on_leads: Callable[[int], None]) -> int:
-    await store.write([*told.statements, *seeding.statements(told.rows)])
+    await store.write(seeding.statements(told.rows, told.statements))
     on_leads(told.leads)
     return len(told.rows)

@@ -596,3 +596,14 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 4096)
     except OSError:
         return b""
+
+
+def test_leads_with_a_visit_keep_where_it_began_and_on_what(seeded: Seeded) -> None:
+    lacking = seeded.value(
+        "SELECT COUNT(*) FROM Leads AS l JOIN sessions AS s"
+        " ON s.client_id = l.ClientId AND s.session_id = l.SessionId"
+        " WHERE l.LandingPage IS NOT s.landing_page OR l.Device IS NOT s.device"
+    )
+    assert lacking == 0
+    campaigns = "SELECT COUNT(*) FROM Leads WHERE SessionId IS NOT NULL AND FirstCampaign > ''"
+    assert seeded.value(campaigns) > 0
