@@ -43,6 +43,12 @@ def span_of(first: date, last: date, zone: ZoneInfo) -> Span:
     return Span(_midnight(first, zone), _midnight(last + timedelta(days=1), zone))
 
 
+def span_until(day: date, clock: time, zone: ZoneInfo) -> Span:
+    """From the beginning of a day to a time of it by the clock on the wall."""
+    start, end = span_of(day, day, zone)
+    return Span(start, min(end, datetime.combine(day, clock, zone).astimezone(UTC)))
+
+
 def days_of_hour(hour: str, zone: ZoneInfo) -> set[date]:
     """The one or two days that an hour of UTC belongs to."""
     start = datetime.strptime(hour, "%Y-%m-%dT%H").replace(tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -13,6 +14,15 @@ def median(histogram: Sequence[tuple[int, int]]) -> float | None:
         return None
     low, high = _at(histogram, (total - 1) // 2), _at(histogram, total // 2)
     return low if low == high else (low + high) / 2
+
+
+def merged(*histograms: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Several in one, in rising order."""
+    counted: Counter[int] = Counter()
+    for histogram in histograms:
+        for value, times in histogram:
+            counted[value] += times
+    return sorted(counted.items())
 
 
 def _at(histogram: Sequence[tuple[int, int]], place: int) -> int:

@@ -89,6 +89,15 @@ def stretch_before(period: Period, stretch: Stretch) -> Stretch:
     return Stretch(stretch.first - stretch.days * _DAY, stretch.first - _DAY)
 
 
+def is_alike(period: Period, stretch: Stretch, earlier: Stretch) -> bool:
+    """Whether the last day of what a stretch is compared with stands where its own does.
+
+    It does not where a month is shorter: up to 31 March, all of February is compared.
+    """
+    named = period in (Period.MONTH, Period.YEAR)
+    return not named or stretch.last.day == earlier.last.day
+
+
 def _step_days(step: Step) -> timedelta:
     return 7 * _DAY if step is Step.WEEK else _DAY
 

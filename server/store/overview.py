@@ -11,7 +11,7 @@ from server.domain.days import Span, zone_of
 from server.domain.ids import ClientId
 from server.domain.periods import Step, Stretch
 from server.store.contract import Row, Store
-from server.store.rollups import SPAM, WAITS, Dimension
+from server.store.rollups import SPAM, WAITS, Dimension, count_span
 
 _LEAD_SUMS = ("leads", "tracked", "cold", "warm", "hot", "very_hot", "spam", "contacted")
 _VISIT_SUMS = ("visitors", "sessions", "page_views", "bounced")
@@ -192,6 +192,25 @@ async def by_hour(store: Store, client_id: ClientId, span: Span) -> dict[int, Su
         for row in await store.query(sql, where):
             hours.setdefault(row["hour"], Sums()).add(row)
     return hours
+
+
+async def part_of_day(
+    store: Store, client_id: ClientId, span: Span
+) -> tuple[Sums, Histogram, Histogram] | None:
+    """The counts of a part of a day, with its leads by score and by wait, from the raw rows.
+
+    None where these are purged.
+    """
+    found = await count_span(store, client_id, span)
+    if found is None:
+        return None
+    sums = Sums()
+    histograms: dict[str, list[tuple[int, int]]] = {"score": [], "wait": []}
+    for row in found[0]:
+        sums.add(row)
+    for row in found[1]:
+        histograms[row["measure"]].append((row["bucket"], row["leads"]))
+    return sums, histograms["score"], histograms["wait"]
 
 
 def _part(row: Row) -> Part:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from server.domain.clock import from_text, to_text
-from server.domain.days import HOUR_CHARS, span_of, zone_of
+from server.domain.days import HOUR_CHARS, Span, span_of, zone_of
 from server.domain.ids import ClientId
 from server.store.contract import Row, Statement, Store
 
@@ -103,6 +103,8 @@ ON CONFLICT (client_id) DO UPDATE SET leads_seen = MAX(leads_seen, excluded.lead
 _KEPT_FROM = """
 INSERT INTO rollup_clients (client_id, {0}_kept_from) VALUES (?, ?)
 ON CONFLICT (client_id) DO UPDATE SET {0}_kept_from = MAX({0}_kept_from, excluded.{0}_kept_from)"""
+
+_KEPT = "SELECT visits_kept_from, leads_kept_from FROM rollup_clients WHERE client_id = ?"
 
 _UNCOUNTED = """
 SELECT hour, version FROM rollup_hours WHERE client_id = ? AND kind = ? AND version > counted
@@ -336,6 +338,22 @@ async def recount(store: Store, client: CountedClient, kind: Kind, day: date) ->
     args = (client.client_id, kind, day.isoformat(), as_of)
     batch = [Statement(sql, (*args, values)) for sql, values in counted]
     await store.write([*batch, Statement(_DAY_COUNTED, args)])
+
+
+async def count_span(
+    store: Store, client_id: ClientId, span: Span
+) -> tuple[list[Row], list[Row]] | None:
+    """What a part of a day holds, from the raw rows: counts of visits and of leads, histograms.
+
+    None where raw rows are purged.
+    """
+    kept = await store.query(_KEPT, (client_id,))
+    if kept and span.texts[0] < max(kept[0].values()):
+        return None
+    where, total = (client_id, *span.texts), json.dumps([Dimension.TOTAL])
+    visits = await store.query(_COUNT_VISITS, (*where, total))
+    leads = await store.query(_COUNT_LEADS, (*where, total))
+    return [*visits, *leads], await store.query(_COUNT_HISTOGRAMS, where)
 
 
 async def _visits(store: Store, where: tuple[Any, ...]) -> list[tuple[str, str]]:

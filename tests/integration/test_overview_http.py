@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from html import unescape
 from typing import Any
 
 import pytest
 
+from server.domain.clock import to_text
 from server.store.contract import Statement
 from tests.dashboard import OTHERS_SALES, SALES, Dashboard, running_dashboard
+from tests.integration.http_fixtures import eventually
 from tests.overview_data import DAYS, LEADS_A_DAY, VISITORS_A_DAY, XSS, fill
+from tests.stored_leads import add_leads, lead_row
 
 HERE = "/clients/1/overview"
 TODAY = datetime.now(UTC).date()
@@ -186,6 +189,55 @@ def test_row_of_a_client_elsewhere_leads_to_the_days_of_its_zone(counted: Dashbo
     html = page(counted, "?period=7d")
     database.write(Statement(zone, ("UTC",)))
     assert "&amp;days=Asia%2FDubai" in html
+
+
+@pytest.fixture(scope="module")
+def of_two_days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """A lead of today's first moment, one of yesterday's first and two of its last."""
+    midnight = datetime.combine(TODAY, time(), UTC)
+    moments = (midnight, midnight - timedelta(days=1), *[midnight - timedelta(milliseconds=1)] * 2)
+    leads = [lead_row(50, CreatedAt=to_text(moment)) for moment in moments]
+    with running_dashboard(tmp_path_factory.mktemp("two_days") / "data") as dashboard:
+        add_leads(dashboard.server, *leads)
+        eventually(lambda: leads_tile(dashboard, "?period=7d").startswith("4 ") or None)
+        yield dashboard
+
+
+def leads_tile(dashboard: Dashboard, query: str) -> str:
+    html = page(dashboard, query)
+    found = re.search(r"title\">Leads</span>(.*?)</li>", html, re.DOTALL)
+    text = re.sub(r"<[^>]+>|\s+", " ", found[1]) if found else ""
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("period", ["today", "custom&from={0}&to={0}"])
+def test_running_day_is_compared_with_the_same_hours_of_the_day_before(
+    of_two_days: Dashboard, period: str
+) -> None:
+    query = f"?period={period.format(TODAY)}"
+    told = leads_tile(of_two_days, query)
+    assert "1 = no change was 1 " in told
+    assert "Today is still running" in page(of_two_days, query)
+
+
+def test_running_day_when_the_rows_of_before_are_purged_is_compared_with_the_whole(
+    of_two_days: Dashboard,
+) -> None:
+    database = of_two_days.server.database
+    kept_from = "UPDATE rollup_clients SET leads_kept_from = ? WHERE client_id = 1"
+    database.write(Statement(kept_from, (to_text(datetime.now(UTC)),)))
+    told, html = leads_tile(of_two_days, "?period=today"), page(of_two_days, "?period=today")
+    database.write(Statement(kept_from, ("",)))
+    assert "67 % fewer so far was 3 " in told
+    assert "Today is still running" not in html
+
+
+def test_days_that_are_over_are_compared_as_wholes(of_two_days: Dashboard) -> None:
+    yesterday = TODAY - timedelta(days=1)
+    query = f"?period=custom&from={yesterday}&to={yesterday}"
+    told = leads_tile(of_two_days, query)
+    assert told.startswith("3 ")
+    assert "Today is still running" not in page(of_two_days, query)
 
 
 def test_markup_in_campaigns_and_projects_is_shown_as_text(counted: Dashboard) -> None:

@@ -1,8 +1,8 @@
-from datetime import date
+from datetime import date, time
 
 import pytest
 
-from server.domain.days import days_of_hour, span_of, zone_of
+from server.domain.days import days_of_hour, span_of, span_until, zone_of
 
 FIRST, LAST = date(2026, 3, 28), date(2026, 3, 29)
 
@@ -16,6 +16,21 @@ def test_span_of_days_reaches_from_local_midnight_to_local_midnight() -> None:
 def test_span_over_the_change_to_summer_time_is_an_hour_shorter() -> None:
     span = span_of(FIRST, LAST, zone_of("Europe/London"))
     assert (span.end - span.start).total_seconds() == 47 * 3600
+
+
+@pytest.mark.parametrize(
+    ("clock", "end"),
+    [
+        (time(0), "2026-03-29T00:00:00.000Z"),
+        (time(1, 30), "2026-03-29T01:30:00.000Z"),
+        (time(12), "2026-03-29T11:00:00.000Z"),
+    ],
+)
+def test_span_until_a_time_of_the_clock_ends_there_in_summer_time_too(
+    clock: time, end: str
+) -> None:
+    span = span_until(LAST, clock, zone_of("Europe/London"))
+    assert span.texts == ("2026-03-29T00:00:00.000Z", end)
 
 
 @pytest.mark.parametrize("name", ["", "Nowhere/At_All", "../etc/passwd"])

@@ -2,8 +2,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from server.domain.histogram import median
-from server.domain.periods import Period, Step, Stretch, stretch_before, stretch_of
+from server.domain.histogram import median, merged
+from server.domain.periods import Period, Step, Stretch, is_alike, stretch_before, stretch_of
 
 TODAY = date(2026, 3, 31)
 
@@ -36,6 +36,22 @@ def test_stretch_before_days_of_ones_own_is_as_long_and_ends_where_they_begin() 
 def test_stretch_before_the_29th_of_february_ends_on_the_28th_of_the_year_before() -> None:
     stretch = stretch_of(Period.YEAR, date(2028, 2, 29))
     assert stretch_before(Period.YEAR, stretch).last == date(2027, 2, 28)
+
+
+@pytest.mark.parametrize(
+    ("period", "today", "alike"),
+    [
+        (Period.MONTH, date(2026, 3, 28), True),
+        (Period.MONTH, date(2026, 3, 31), False),
+        (Period.YEAR, date(2028, 2, 29), False),
+        (Period.WEEK, date(2026, 3, 31), True),
+    ],
+)
+def test_last_days_are_alike_unless_the_earlier_month_is_shorter(
+    period: Period, today: date, *, alike: bool
+) -> None:
+    stretch = stretch_of(period, today)
+    assert is_alike(period, stretch, stretch_before(period, stretch)) is alike
 
 
 @pytest.mark.parametrize(
@@ -74,3 +90,7 @@ def test_median_is_that_of_the_values_written_out(
     histogram: list[tuple[int, int]], expected: float | None
 ) -> None:
     assert median(histogram) == expected
+
+
+def test_histograms_merged_count_a_value_of_both_once() -> None:
+    assert merged([(1, 2), (7, 1)], [], [(0, 1), (7, 3)]) == [(0, 1), (1, 2), (7, 4)]

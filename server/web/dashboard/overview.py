@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from server.domain.days import span_of, zone_of
-from server.domain.periods import Period, Stretch
+from server.domain.days import span_of, span_until, zone_of
+from server.domain.histogram import merged
+from server.domain.periods import Stretch, is_alike
 from server.store import overview
 from server.store.contract import Store
 from server.store.overview import Part, Sums
@@ -23,7 +24,7 @@ from server.web.dashboard.parts import Parts
 PATH = "/clients/{client_id}/overview"
 FEW_ROWS, ALL_ROWS = 10, 500
 
-_HOUR = timedelta(hours=1)
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 
 class OverviewPage:
@@ -48,6 +49,7 @@ class OverviewPage:
         limit = ALL_ROWS if query.is_whole else FEW_ROWS
         parts = await overview.breakdown(self._store, client_id, query.by, query.stretch, limit + 1)
         points = await reading.points()
+        tiles, alike_until = await reading.tiles()
         return self._render.page(
             call,
             "overview.html",
@@ -58,7 +60,8 @@ class OverviewPage:
             dimensions=DIMENSIONS,
             client_zone=zone,
             is_empty=not await overview.has_any(self._store, client_id),
-            tiles=await reading.tiles(),
+            tiles=tiles,
+            alike_until=alike_until,
             points=points,
             chart=figures.chart(query.figure, points, running=query.stretch.last == today),
             about=figures.FIGURES[query.figure],
@@ -82,12 +85,19 @@ class _Reading:
         self._query = query
         self._days: dict[Stretch, dict[date, Sums]] = {}
 
-    async def tiles(self) -> list[figures.Tile]:
-        """The figures, compared if asked for."""
+    async def tiles(self) -> tuple[list[figures.Tile], datetime | None]:
+        """The figures, compared if asked for; up to when what runs is compared with its like."""
         query = self._query
-        before = await self._totals(query.earlier) if query.is_compared else None
         now = await self._totals(query.stretch)
-        return figures.tiles(now, before, is_part=query.period is Period.TODAY)
+        if not query.is_compared:
+            return figures.tiles(now, None), None
+        local = self._now.astimezone(self._zone)
+        if query.stretch.last != local.date():
+            return figures.tiles(now, await self._totals(query.earlier)), None
+        until = datetime.combine(query.earlier.last, local.time(), self._zone)
+        if before := await self._totals_until(query.earlier, until):
+            return figures.tiles(now, before), until
+        return figures.tiles(now, await self._totals(query.earlier), is_part=True), None
 
     async def points(self) -> list[figures.Point]:
         """The chart's steps: hours of a single day, else days, weeks or months."""
@@ -107,6 +117,19 @@ class _Reading:
             for measure in ("score", "wait")
         ]
         return Totals(sums, scores, waits)
+
+    async def _totals_until(self, stretch: Stretch, until: datetime) -> Totals | None:
+        """As `_totals`, of the last day only what was up to a moment; None where none can tell."""
+        if not is_alike(self._query.period, self._query.stretch, stretch):
+            return None
+        span = span_until(stretch.last, until.time(), self._zone)
+        part = await overview.part_of_day(self._store, self._client_id, span)
+        if part is None:
+            return None
+        whole = await self._totals(Stretch(stretch.first, stretch.last - _DAY))
+        sums, scores, waits = part
+        sums.join(whole.sums)
+        return Totals(sums, merged(whole.scores, scores), merged(whole.waits, waits))
 
     async def _by_day(self, stretch: Stretch) -> dict[date, Sums]:
         """The counts of each day, read once for tiles and chart."""

@@ -94,7 +94,7 @@ class Tile(NamedTuple):
 def tiles(now: Totals, before: Totals | None, *, is_part: bool = False) -> list[Tile]:
     """All figures, with their changes where there is something to compare with.
 
-    Counts of a part of a day are not judged beside those of a whole one.
+    Counts of a part of a day (`is_part`) are not judged beside those of a whole one.
     """
     return [
         Tile(
