@@ -11,6 +11,8 @@ import pytest
 
 from tests.dashboard import ADMIN, OTHERS_SALES, SALES, Dashboard, unique
 from tests.lead_pages import lead_path, partner_lead, tracked_lead
+from tests.stored_leads import add_leads
+from tests.stored_leads import lead_row as stored_row
 
 SCRIPT = "<script>alert('x')</script><img src=x onerror=alert(1)>"
 
@@ -55,6 +57,15 @@ def test_page_of_a_tracked_lead_explains_score_match_and_visit(dashboard: Dashbo
     assert "came from https://www.example.org/" in shown
     assert "budget 1m" in shown
     assert 'rooms ["2", "3"]' in shown
+
+
+def test_page_of_a_lead_without_its_factors_does_not_guess_what_would_raise_it(
+    dashboard: Dashboard,
+) -> None:
+    (lead_id,) = add_leads(dashboard.server, stored_row(30))
+    shown = text_of(dashboard.desk(SALES).get(lead_path(lead_id)))
+    assert "30 of 100 Warm The factors of this score were not kept" in shown
+    assert "makes it" not in shown
 
 
 def test_page_of_a_lead_matched_by_address_tells_that_it_is_not_sure(dashboard: Dashboard) -> None:
