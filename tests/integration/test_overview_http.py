@@ -315,9 +315,12 @@ def test_bots_of_the_week_are_counted_by_reason(counted: Dashboard) -> None:
     assert f"beside {7 * VISITORS_A_DAY} visits of people" in html
 
 
-def test_visitors_of_a_client_without_any_are_told_of(counted: Dashboard) -> None:
+def test_visitors_of_a_client_without_any_are_told_of_and_asked_for_again(
+    counted: Dashboard,
+) -> None:
     answer = counted.desk(OTHERS_SALES).get("/clients/2/visitors")
     assert "No visitors yet" in answer.text
+    assert 'id="presence" hx-get="/clients/2/visitors" hx-trigger="every 5s"' in answer.text
 
 
 def test_profile_shows_sessions_pages_and_leads_as_text(counted: Dashboard) -> None:
