@@ -340,6 +340,12 @@ async def recount(store: Store, client: CountedClient, kind: Kind, day: date) ->
     await store.write([*batch, Statement(_DAY_COUNTED, args)])
 
 
+async def has_raw_rows(store: Store, client_id: ClientId, span: Span) -> bool:
+    """Whether all rows of a stretch of time are there: neither visits nor leads are purged."""
+    kept = await store.query(_KEPT, (client_id,))
+    return not kept or span.texts[0] >= max(kept[0].values())
+
+
 async def count_span(
     store: Store, client_id: ClientId, span: Span
 ) -> tuple[list[Row], list[Row]] | None:
@@ -347,8 +353,7 @@ async def count_span(
 
     None where raw rows are purged.
     """
-    kept = await store.query(_KEPT, (client_id,))
-    if kept and span.texts[0] < max(kept[0].values()):
+    if not await has_raw_rows(store, client_id, span):
         return None
     where, total = (client_id, *span.texts), json.dumps([Dimension.TOTAL])
     visits = await store.query(_COUNT_VISITS, (*where, total))

@@ -220,16 +220,18 @@ def test_running_day_is_compared_with_the_same_hours_of_the_day_before(
     assert "Today is still running" in page(of_two_days, query)
 
 
-def test_running_day_when_the_rows_of_before_are_purged_is_compared_with_the_whole(
+def test_day_whose_rows_are_purged_is_compared_and_drawn_as_a_whole(
     of_two_days: Dashboard,
 ) -> None:
     database = of_two_days.server.database
     kept_from = "UPDATE rollup_clients SET leads_kept_from = ? WHERE client_id = 1"
     database.write(Statement(kept_from, (to_text(datetime.now(UTC)),)))
     told, html = leads_tile(of_two_days, "?period=today"), page(of_two_days, "?period=today")
+    drawn = chart(page(of_two_days, "?period=today&figure=leads"))
     database.write(Statement(kept_from, ("",)))
     assert "67 % fewer so far was 3 " in told
     assert "Today is still running" not in html
+    assert (drawn["now"], drawn["before"]) == ([1], [3])
 
 
 def test_days_that_are_over_are_compared_as_wholes(of_two_days: Dashboard) -> None:

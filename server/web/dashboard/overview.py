@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 from server.domain.days import span_of, span_until, zone_of
 from server.domain.histogram import merged
 from server.domain.periods import Stretch, is_alike
-from server.store import overview
+from server.store import overview, rollups
 from server.store.contract import Store
 from server.store.overview import Part, Sums
 from server.web.dashboard import overview_figures as figures
@@ -103,9 +103,11 @@ class _Reading:
         """The chart's steps: hours of a single day, else days, weeks or months."""
         query = self._query
         hours = query.stretch.days == 1 and query.figure not in MEASURES
-        read = self._by_hour if hours else self._by_step
+        by_hour = hours and await self._has_raw_rows(query.stretch)
+        read = self._by_hour if by_hour else self._by_step
         names, now = await read(query.stretch)
-        before = (await read(query.earlier))[1] if query.is_compared else []
+        comparable = not by_hour or await self._has_raw_rows(query.earlier)
+        before = (await read(query.earlier))[1] if query.is_compared and comparable else []
         return figures.points(query.figure, names, now, before)
 
     async def _totals(self, stretch: Stretch) -> Totals:
@@ -148,6 +150,10 @@ class _Reading:
             else []
         )
         return figures.labels(stretch, step), figures.by_step(stretch, step, days, shares, figure)
+
+    async def _has_raw_rows(self, stretch: Stretch) -> bool:
+        span = span_of(stretch.first, stretch.last, self._zone)
+        return await rollups.has_raw_rows(self._store, self._client_id, span)
 
     async def _by_hour(self, stretch: Stretch) -> tuple[list[str], list[Totals]]:
         span = span_of(stretch.first, stretch.last, self._zone)
