@@ -266,12 +266,14 @@
     "?": () => { if (help instanceof HTMLDialogElement) help.showModal(); },
   };
 
-  if (help instanceof HTMLDialogElement && keysOn instanceof HTMLInputElement) {
+  if (keysOn instanceof HTMLInputElement) {
     keysOn.checked = localStorage.getItem(KEYS_OFF) === null;
     keysOn.addEventListener("change", () => {
       if (keysOn.checked) localStorage.removeItem(KEYS_OFF);
       else localStorage.setItem(KEYS_OFF, "1");
     });
+  }
+  if (help instanceof HTMLDialogElement && keysOn instanceof HTMLInputElement) {
     for (const button of document.querySelectorAll("[data-dialog=keys]")) {
       button.removeAttribute("hidden");
       button.addEventListener("click", () => help.showModal());
@@ -475,6 +477,7 @@
       const ownDays = document.querySelector("#own-days > summary");
       if (event.key === "Escape" && target?.closest("#own-days") && ownDays instanceof HTMLElement) ownDays.focus();
       if (target?.closest("input, select, textarea")) return;
+      if (keysOn instanceof HTMLInputElement && !keysOn.checked) return;
       if (event.key === "?") overviewHelp.showModal();
       else if (event.key === "c" && ownDays instanceof HTMLElement) { ownDays.click(); ownDays.focus(); }
       else {

@@ -76,6 +76,18 @@ def test_keys_choose_days_and_comparison(overview: Page) -> None:
     expect(dialog).to_be_hidden()
 
 
+def test_keys_when_turned_off_do_nothing_here_and_in_the_inbox(overview: Page) -> None:
+    overview.get_by_role("button", name="Keyboard").click()
+    overview.get_by_label("Single keys work").uncheck()
+    overview.get_by_role("button", name="Close").click()
+    overview.keyboard.press("w")
+    overview.keyboard.press("?")
+    expect(overview.get_by_role("dialog")).to_have_count(0)
+    expect(overview).not_to_have_url(re.compile("period"))
+    overview.goto(overview.url.replace("overview", "leads"))
+    expect(overview.locator("#keys-on")).not_to_be_checked()
+
+
 @pytest.mark.both_stores
 def test_going_back_shows_the_days_of_before(overview: Page) -> None:
     tile = overview.locator("#overview").get_by_role("link", name=re.compile("^Leads"))
