@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -372,11 +372,15 @@ async def _leads(store: Store, where: tuple[Any, ...]) -> list[tuple[str, str]]:
     return [*_LEAD_DAYS.replacing(counts), *_HISTOGRAMS.replacing(shares)]
 
 
-async def reset(store: Store, client: CountedClient) -> None:
-    """Forget the days whose raw rows are all there, and mark these rows to be counted."""
+async def reset(store: Store, client: CountedClient, *, changes: Sequence[Statement] = ()) -> None:
+    """Forget the days whose raw rows are all there, and mark these rows to be counted.
+
+    `changes` stand in the same batch.
+    """
     first = {kind: _first_whole_day(client, kind) for kind in Kind}
     tables = {"visit_days": Kind.VISITS, "lead_days": Kind.LEADS, "lead_histograms": Kind.LEADS}
-    batch = [
+    batch = [*changes]
+    batch += [
         Statement(_FORGET_DAYS.format(table), (client.client_id, first[kind]))
         for table, kind in tables.items()
     ]
@@ -395,6 +399,14 @@ async def reset(store: Store, client: CountedClient) -> None:
 async def set_zone(store: Store, client_id: ClientId, zone: str) -> None:
     """Give a client another time zone; its days then need `reset`."""
     await store.write([Statement(_SET_ZONE, (zone, client_id))])
+
+
+async def move(store: Store, client_id: ClientId, zone: str) -> None:
+    """Give a client another time zone, and have the days counted anew in the background."""
+    for client in await clients(store):
+        if client.client_id == client_id:
+            moved = replace(client, zone=zone_of(zone))
+            await reset(store, moved, changes=[Statement(_SET_ZONE, (zone, client_id))])
 
 
 def _first_whole_day(client: CountedClient, kind: Kind) -> str:

@@ -20,6 +20,9 @@ from tests.dashboard import (
     running_dashboard,
     unique,
 )
+from tests.integration.http_fixtures import eventually
+from tests.stored_leads import add_leads
+from tests.stored_leads import lead_row as stored_lead
 
 XSS = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 HUGE = "x" * 65_536
@@ -72,6 +75,27 @@ def test_client_when_renamed_stands_in_the_list_and_the_menu(dashboard: Dashboar
     assert before not in page
 
 
+def test_client_when_moved_to_another_time_zone_has_its_days_counted_anew(
+    dashboard: Dashboard,
+) -> None:
+    desk, name = dashboard.desk(), unique("Far Homes")
+    number = desk.post("/clients", {"name": name}).headers["location"].split("/")[2]
+    late = stored_lead(ClientId=int(number), CreatedAt="2026-11-01T20:30:00.000Z")
+    add_leads(dashboard.server, late)
+
+    def counted_on(day: str) -> bool | None:
+        days = "SELECT 1 FROM lead_days WHERE client_id = ? AND day = ?"
+        return bool(dashboard.server.query(days, (int(number), day))) or None
+
+    assert eventually(lambda: counted_on("2026-11-01"))
+    moved = {"name": name, "timezone": "Asia/Dubai"}
+    assert desk.post(f"/clients/{number}/edit", moved).status_code == 303
+    assert eventually(lambda: counted_on("2026-11-02"))
+    assert not counted_on("2026-11-01")
+    assert 'value="Asia/Dubai"' in desk.get(f"/clients/{number}/edit").text
+    assert "Days are those of Asia/Dubai" in desk.get(f"/clients/{number}/overview").text
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "message"),
     [
@@ -80,6 +104,9 @@ def test_client_when_renamed_stands_in_the_list_and_the_menu(dashboard: Dashboar
         ({"name": HUGE}, "name", "more than 80 characters"),
         ({"name": "Homes", "default_region": "UK"}, "default_region", "no country code"),
         ({"name": "Homes", "default_region": XSS}, "default_region", "no country code"),
+        ({"name": "Homes", "timezone": "Dubai"}, "timezone", "no time zone"),
+        ({"name": "Homes", "timezone": "../../etc/passwd"}, "timezone", "no time zone"),
+        ({"name": "Homes", "timezone": XSS}, "timezone", "no time zone"),
     ],
     ids=lambda value: str(value)[:30],
 )

@@ -9,9 +9,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from server.domain.contact import is_region
+from server.domain.days import zone_names, zone_of
 from server.domain.directory import Client
 from server.domain.ids import ClientId
-from server.store import site_changes, site_pages
+from server.store import overview, rollups, site_changes, site_pages
 from server.store.audit import Entry
 from server.web.access import Access
 from server.web.dashboard.call import Call
@@ -53,47 +54,62 @@ class ClientsPage:
 
     async def new(self, call: Call) -> Response:
         """The form of a new client."""
-        return self._form(call, "client_new.html", Client(ClientId(0), ""), {})
+        return self._form(call, "client_new.html", Client(ClientId(0), ""), call.zone.key, {})
 
     async def add(self, call: Call) -> Response:
         """Add a client, and go on to its first site."""
-        client, errors = _read(call, Client(ClientId(0), ""))
+        client, zone, errors = _read(call, Client(ClientId(0), ""), "UTC")
         if errors:
-            return self._form(call, "client_new.html", client, errors)
+            return self._form(call, "client_new.html", client, zone, errors)
         entry = Entry(None, call.user.user_id, call.user.email, "client_added", client.name)
         client_id = await site_changes.add_client(self._store, self._vault, client, entry, call.now)
+        await rollups.move(self._store, client_id, zone)
         await self._directory.refresh()
         done = f"{client.name} added. Next: the site its leads come from."
         return flash(self._gate.redirect(f"{PATH}/{client_id}/add-site"), done)
 
     async def edit(self, call: Call) -> Response:
         """The form of a client."""
-        return self._form(call, "client.html", call.client, {})
+        zone = await overview.zone_name(self._store, call.client.client_id)
+        return self._form(call, "client.html", call.client, zone, {})
 
     async def change(self, call: Call) -> Response:
-        """Store another name or region."""
-        client, errors = _read(call, call.client)
+        """Store another name, region or time zone."""
+        before = await overview.zone_name(self._store, call.client.client_id)
+        client, zone, errors = _read(call, call.client, before)
         if errors:
-            return self._form(call, "client.html", client, errors)
+            return self._form(call, "client.html", client, zone, errors)
         entry = Entry(
             client.client_id, call.user.user_id, call.user.email, "client_changed", client.name
         )
         await site_changes.change_client(self._store, client, entry, call.now)
+        if zone != before:
+            await rollups.move(self._store, client.client_id, zone)
         await self._directory.refresh()
         return flash(self._gate.redirect(PATH), f"{client.name} changed.")
 
-    def _form(self, call: Call, template: str, client: Client, errors: Errors) -> Response:
+    def _form(
+        self, call: Call, template: str, client: Client, zone: str, errors: Errors
+    ) -> Response:
         status = 422 if errors else 200
-        return self._render.page(call, template, status, client=client, errors=errors)
+        return self._render.page(
+            call, template, status, client=client, zone_name=zone, zones=zone_names(), errors=errors
+        )
 
 
-def _read(call: Call, client: Client) -> tuple[Client, Errors]:
-    """The client as the form says, and what is wrong with it by field."""
+def _read(call: Call, client: Client, zone: str) -> tuple[Client, str, Errors]:
+    """The client and its time zone as the form says, and what is wrong with them by field.
+
+    A form without a time zone leaves the present one.
+    """
     name, region = call.text("name"), call.text("default_region").upper()
     errors = {"name": name_fault(name)} if name_fault(name) else {}
     if region and not is_region(region):
         errors["default_region"] = "is no country code: two letters, such as GB or AE"
-    return replace(client, name=name, default_region=region or None), errors
+    zone = call.text("timezone") or zone
+    if zone_of(zone).key != zone:
+        errors["timezone"] = "is no time zone, such as Europe/London or Asia/Dubai"
+    return replace(client, name=name, default_region=region or None), zone, errors
 
 
 def name_fault(name: str) -> str:
