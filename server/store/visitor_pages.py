@@ -80,12 +80,12 @@ _PAGE_VIEWS = """
 SELECT p.session_id, p.page_view_id, p.url, p.title, p.started_at, p.duration_ms,
   p.scroll_percent, p.scrollable, p.clicks
 FROM json_each(?) AS j CROSS JOIN page_views AS p ON p.client_id = ? AND p.session_id = j.value
-ORDER BY p.started_at LIMIT ?"""
+ORDER BY p.started_at DESC LIMIT ?"""
 
 _EVENTS = """
 SELECT e.session_id, e.name, e.props, e.occurred_at
 FROM json_each(?) AS j CROSS JOIN events AS e ON e.client_id = ? AND e.session_id = j.value
-ORDER BY e.occurred_at LIMIT ?"""
+ORDER BY e.occurred_at DESC LIMIT ?"""
 
 _LEADS = """
 SELECT PublicId AS lead_id, Name AS name, Email AS email, Phone AS phone, CreatedAt AS created_at,
@@ -113,7 +113,7 @@ class Filtered:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A visitor: sessions latest first; page views and events of these, oldest first."""
+    """A visitor: sessions latest first; the latest page views and events of these, oldest first."""
 
     fingerprint: Row | None
     sessions: list[Row]
@@ -150,10 +150,12 @@ async def profile(store: Store, client_id: ClientId, visitor_id: VisitorId) -> P
         return None
     found = await store.query(_FINGERPRINT, who)
     ids = json.dumps([row["session_id"] for row in sessions])
+    page_views = await store.query(_PAGE_VIEWS, (ids, client_id, MAX_PAGE_VIEWS))
+    events = await store.query(_EVENTS, (ids, client_id, MAX_EVENTS))
     return Profile(
         found[0] if found else None,
         sessions,
-        await store.query(_PAGE_VIEWS, (ids, client_id, MAX_PAGE_VIEWS)),
-        await store.query(_EVENTS, (ids, client_id, MAX_EVENTS)),
+        page_views[::-1],
+        events[::-1],
         await store.query(_LEADS, (*who, MAX_LEADS)),
     )

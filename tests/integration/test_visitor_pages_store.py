@@ -100,3 +100,13 @@ async def test_profile_holds_page_views_in_their_order(store: FileStore) -> None
         to_text(START),
         to_text(START + timedelta(seconds=60)),
     ]
+
+
+async def test_profile_of_many_page_views_holds_the_latest(store: FileStore) -> None:
+    most = visitor_pages.MAX_PAGE_VIEWS
+    early = (view("s1", f"p{second}", at=second) for second in range(most))
+    await record(store, *early, view("s2", "last", at=39 * 60))
+    found = await visitor_pages.profile(store, ONE, ANA)
+    assert found is not None
+    shown = [row["page_view_id"] for row in found.page_views]
+    assert (len(shown), shown[0], shown[-1]) == (most, "p1", "last")

@@ -105,6 +105,7 @@ class VisitorsPage:
             visitor_id=visitor_id,
             profile=found,
             visits=_visits(found),
+            has_all=len(found.page_views) < visitor_pages.MAX_PAGE_VIEWS,
             came_from=_came_from,
             page_of=_page_of,
             props_of=_props_of,
