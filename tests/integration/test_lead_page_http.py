@@ -59,6 +59,25 @@ def test_page_of_a_tracked_lead_explains_score_match_and_visit(dashboard: Dashbo
     assert 'rooms ["2", "3"]' in shown
 
 
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"score": 50}, "Not contacted yet: overdue since 22 Nov 2025, 14:00 ."),
+        ({"score": 30}, "Not contacted yet: overdue since 23 Nov 2025, 12:00 ."),
+        ({"score": 50, "CreatedAt": "2199-11-22T12:00:00.000Z"}, "yet: due by 22 Nov 2199, 14:00"),
+        ({"score": 5}, "Not contacted yet."),
+        ({"score": 50, "Status": "lost"}, "Not contacted yet."),
+    ],
+)
+def test_page_of_a_lead_that_waits_tells_until_when_it_should_be_contacted(
+    dashboard: Dashboard, row: dict[str, Any], words: str
+) -> None:
+    (lead_id,) = add_leads(
+        dashboard.server, stored_row(**{"CreatedAt": "2025-11-22T12:00:00.000Z", **row})
+    )
+    assert words in text_of(dashboard.desk(SALES).get(lead_path(lead_id)))
+
+
 def test_page_of_a_lead_without_its_factors_does_not_guess_what_would_raise_it(
     dashboard: Dashboard,
 ) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from server.domain.clock import to_text
 from server.domain.contact_links import contact_links
 from server.domain.errors import AppError, ErrorCode, invalid_field
 from server.domain.ids import LeadId
@@ -174,7 +175,10 @@ class LeadPage:
 
 def _static(lead: dict[str, Any]) -> dict[str, Any]:
     """What the row alone tells."""
+    clock = lead_view.clock_of(lead)
     return {
+        "clock": clock,
+        "due_text": to_text(clock.due_at) if clock.due_at else "",
         "is_tracked": lead["match_kind"] != "none",
         "score": lead_view.score_of(lead),
         "match": lead_view.match_of(lead),
