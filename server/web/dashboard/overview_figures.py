@@ -139,6 +139,8 @@ def _change(
 ) -> Change | None:
     if now is None or before is None:
         return None
+    if FIGURES[figure].unit is Unit.SHARE:
+        now, before = round(now, 3), round(before, 3)
     difference = now - before
     was = written(figure, before)
     if written(figure, now) == was:
