@@ -118,6 +118,8 @@ class Listing:
 
 
 _MAX_SPELLINGS = 50
+_MAX_STEPS = 20_000
+"""Values that are looked through for other spellings: some 50 ms."""
 
 _OF_GRADE = "SELECT email FROM leadscoring_results WHERE client_id = ?1 AND rotator IN ({marks})"
 
@@ -192,7 +194,7 @@ SELECT value FROM each WHERE value IS NOT NULL"""
 
 _CHOICES = _EACH.replace("{limit}", " LIMIT ?2")
 
-_SPELLINGS = _EACH.replace("{limit}", "") + (
+_SPELLINGS = _EACH.replace("{limit}", f" LIMIT {_MAX_STEPS}") + (
     " AND substr(value, 1, 200) COLLATE NOCASE IN (SELECT value FROM json_each(?2))"
 )
 """What the overview counts as one value: it passes over case, and cuts what is long."""
@@ -292,7 +294,7 @@ async def _spellings(
     if not wanted:
         return wanted
     found = await store.query(_SPELLINGS.format(column=column), (client_id, json.dumps(wanted)))
-    return tuple(row["value"] for row in found[:_MAX_SPELLINGS]) or wanted
+    return tuple(dict.fromkeys([*wanted, *(row["value"] for row in found)]))[:_MAX_SPELLINGS]
 
 
 def _keys(listing: Listing) -> _Keys:
