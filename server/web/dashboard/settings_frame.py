@@ -163,5 +163,5 @@ def _path(call: Call) -> str:
 
 
 def _sentence(name: str, message: str) -> str:
-    is_order = message.startswith("is lower")
-    return message if is_order else _SENTENCES.get(name, message)
+    is_ours = message.startswith(("is lower", "is missing"))
+    return message if is_ours else _SENTENCES.get(name, message)
