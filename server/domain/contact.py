@@ -66,9 +66,14 @@ class Phone:
 def parse_phone(text: str, default_region: str | None) -> Phone:
     """Read a number; one without a country code needs the client's default region.
 
-    An unknown region is none. A number without its area code is possible, and no more.
+    An unknown region is none; without one, 00 stands for the plus (ITU-T E.123), as almost
+    everywhere. A number without its area code is possible, and no more.
     """
     region = _known_region(default_region)
+    if region is None and text.lstrip().startswith("00"):
+        abroad = parse_phone("+" + text.lstrip()[2:], None)
+        if abroad.e164:
+            return abroad
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:

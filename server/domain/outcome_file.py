@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from server.domain.errors import invalid_field
 from server.domain.lead_status import LeadStatus
@@ -42,10 +42,11 @@ class Fault:
     message: str
 
 
-def read(text: str, now: datetime) -> tuple[list[OutcomeLine], list[Fault]]:
+def read(text: str, now: datetime, zone: tzinfo = UTC) -> tuple[list[OutcomeLine], list[Fault]]:
     """The lines of a file, by comma or semicolon, and what is wrong with the others.
 
-    Without a date a line is of now; a date is its first moment, a time without a zone UTC.
+    Without a date a line is of now; a date is its first moment. Dates, and times that name no
+    zone, are those of `zone`.
     Raises AppError (invalid, `file`) for what is no such table or has too many lines.
     """
     rows = _rows(text)
@@ -63,7 +64,7 @@ def read(text: str, now: datetime) -> tuple[list[OutcomeLine], list[Fault]]:
             name: cell.strip() for name, cell in zip(header, cells, strict=False) if name in COLUMNS
         }
         try:
-            lines.append(_line(number, values, now))
+            lines.append(_line(number, values, now, zone))
         except ValueError as error:
             faults.append(Fault(number, str(error)))
     if not lines and not faults:
@@ -82,7 +83,7 @@ def _rows(text: str) -> Iterator[tuple[int, Sequence[str]]]:
         raise invalid_field("file", f"cannot be read: {error}") from None
 
 
-def _line(number: int, values: Mapping[str, str], now: datetime) -> OutcomeLine:
+def _line(number: int, values: Mapping[str, str], now: datetime, zone: tzinfo) -> OutcomeLine:
     if any(len(value) > MAX_CELL_CHARS for value in values.values()):
         raise ValueError(f"has a cell of more than {MAX_CELL_CHARS} characters")
     names = {name: values.get(name, "") for name in _NAMES}
@@ -92,15 +93,15 @@ def _line(number: int, values: Mapping[str, str], now: datetime) -> OutcomeLine:
         status = LeadStatus(values.get("status", "").lower())
     except ValueError:
         raise ValueError(f"status must be one of {', '.join(LeadStatus)}") from None
-    return OutcomeLine(number, status, _moment(values.get("date", ""), now), **names)
+    return OutcomeLine(number, status, _moment(values.get("date", ""), now, zone), **names)
 
 
-def _moment(text: str, now: datetime) -> datetime:
+def _moment(text: str, now: datetime, zone: tzinfo) -> datetime:
     if not text:
         return now
     try:
         moment = datetime.fromisoformat(text)
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("date must be like 2026-11-22 or 2026-11-22T10:00:00Z") from None
     if moment > now:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +10,8 @@ from typing import NamedTuple
 
 from server.domain.contact import parse_phone
 from server.domain.ids import is_outside_id
+
+_LETTER = re.compile("[A-Za-z]")
 
 MAX_IDENTITIES = 50
 MAX_CHARS = 320
@@ -47,13 +50,16 @@ class Person:
 def recognise(text: str, region: str | None) -> Identity | None:
     """What somebody typed: an e-mail address, else a visitor id, else a phone; None for neither.
 
-    A number of digits only is a phone. `region` reads numbers without a country code.
+    What could be an id and holds a letter is one, however many digits stand in it; of digits only
+    it is a phone. `region` reads numbers without a country code.
     """
     text = text.strip()
     if not text or len(text) > MAX_CHARS:
         return None
     if "@" in text:
         return Identity(IdentityKind.EMAIL, text.lower())
+    if is_outside_id(text) and _LETTER.search(text):
+        return Identity(IdentityKind.VISITOR, text)
     phone = parse_phone(text, region)
     if phone.e164 or phone.possible:
         return Identity(IdentityKind.PHONE, phone.e164 or text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, date, datetime, tzinfo
 
 from server.domain.clock import from_text, to_text
 from server.domain.contact import parse_phone
@@ -20,9 +20,13 @@ from server.usecases.work_lead import TRIES, UNCONTACTED
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One change to come; `others` counts older leads of the same person, left as they are."""
+    """One change to come; `others` counts older leads of the same person, left as they are.
+
+    `at` is the line's moment; of the day on which the lead came, not before it came.
+    """
 
     line: OutcomeLine
+    at: datetime
     lead_id: LeadId
     person: str
     before: LeadStatus
@@ -39,9 +43,16 @@ class Plan:
 
 
 async def plan(
-    store: Store, client: Client, lines: Sequence[OutcomeLine], faults: Sequence[Fault]
+    store: Store,
+    client: Client,
+    lines: Sequence[OutcomeLine],
+    faults: Sequence[Fault],
+    zone: tzinfo = UTC,
 ) -> Plan:
-    """Match lines to the client's leads; e-mail and phone name the person's newest lead."""
+    """Match lines to the client's leads; e-mail and phone name the person's newest lead.
+
+    By `zone` it is told on which day a lead came.
+    """
     found = await _Matcher.of(store, client, lines)
     changes: dict[str, Planned] = {}
     left, unchanged = list(faults), 0
@@ -51,7 +62,7 @@ async def plan(
             left.append(Fault(line.number, f"no lead is known as {line.name[:80]}"))
         elif earlier := changes.get(row["lead_id"]):
             left.append(Fault(line.number, f"names the same lead as line {earlier.line.number}"))
-        elif line.at.date() < from_text(row["created_at"]).date():
+        elif _day(line.at, zone) < _day(from_text(row["created_at"]), zone):
             left.append(Fault(line.number, "date lies before the lead came"))
         elif row["status"] == line.status:
             unchanged += 1
@@ -103,23 +114,30 @@ class _Matcher:
 
 
 def _e164(client: Client, line: OutcomeLine) -> str:
-    return parse_phone(line.phone, client.default_region).e164 or line.phone
+    """The number; a table takes the plus for a sign and saves the number without it."""
+    given = parse_phone(line.phone, client.default_region).e164
+    return given or parse_phone(f"+{line.phone}", None).e164 or line.phone
 
 
 def _number(fault: Fault) -> int:
     return fault.number
 
 
+def _day(moment: datetime, zone: tzinfo) -> date:
+    return moment.astimezone(zone).date()
+
+
 def _planned(line: OutcomeLine, row: Row) -> Planned:
     person = row["person"] or row["email"] or row["phone"] or row["lead_id"]
     others = 0 if line.lead_id else row["leads"] - 1
-    return Planned(line, LeadId(row["lead_id"]), person, LeadStatus(row["status"]), others)
+    at = max(line.at, from_text(row["created_at"]))
+    return Planned(line, at, LeadId(row["lead_id"]), person, LeadStatus(row["status"]), others)
 
 
 async def _apply(
     store: Store, client_id: ClientId, planned: Planned, actor: Actor, now: datetime
 ) -> bool:
-    status, moment = planned.line.status, to_text(planned.line.at)
+    status, moment = planned.line.status, to_text(planned.at)
     for _ in range(TRIES):
         state = await lead_changes.state_of(store, client_id, planned.lead_id)
         if state is None or state.status is status:

@@ -28,21 +28,43 @@
     const button = target?.closest("[data-copy]");
     if (!(button instanceof HTMLElement)) return;
     const source = document.getElementById(button.dataset.copy ?? "");
-    const text = source instanceof HTMLInputElement ? source.value : source?.textContent ?? "";
-    void navigator.clipboard.writeText(text).then(() => {
-      const word = button.textContent;
-      button.textContent = "Copied";
-      say("Copied");
+    if (!source) return;
+    void copy(source).then((did) => {
+      const word = button.textContent, told = did ? "Copied" : "Select and copy it by hand";
+      if (word === told) return;
+      button.textContent = told;
+      say(told);
       setTimeout(() => { button.textContent = word; }, 1500);
     });
   });
 
+  /** Browsers lend the clipboard to https and localhost only; elsewhere the selection is copied. */
+  const copy = async (/** @type {HTMLElement} */ source) => {
+    try {
+      await navigator.clipboard.writeText(source instanceof HTMLInputElement ? source.value : source.textContent ?? "");
+      return true;
+    } catch {
+      if (source instanceof HTMLInputElement) source.select();
+      else getSelection()?.selectAllChildren(source);
+      return document.execCommand("copy");
+    }
+  };
+
+  // What a form asks for is done once, however often its button is pressed before the answer.
+  const SENT_MS = 3_000;
+  /** @type {WeakMap<HTMLFormElement, number>} */
+  const sent = new WeakMap();
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (!(form instanceof HTMLFormElement)) return;
     const question = form.dataset.confirm;
-    if (question && !confirm(question)) event.preventDefault();
+    const isAgain = event.timeStamp - (sent.get(form) ?? -Infinity) < SENT_MS;
+    if (isAgain || (question && !confirm(question))) event.preventDefault();
+    const button = event.submitter instanceof HTMLButtonElement ? event.submitter : null;
+    const isPost = (button?.formMethod || form.method) === "post";
+    if (isPost && !event.defaultPrevented) sent.set(form, event.timeStamp);
   });
+  addEventListener("pageshow", () => { for (const form of document.forms) sent.delete(form); });
 
   // --- menus close when one looks elsewhere ---
 

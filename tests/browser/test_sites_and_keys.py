@@ -113,3 +113,29 @@ def test_key_when_created_is_copied_once_and_revoked_after_a_second_thought(
     assert axe_findings(desk) == []
     desk.get_by_role("button", name=f"Revoke {name} for good").click()
     expect(desk.get_by_text(f"{name} revoked: it opens nothing any more.")).to_be_visible()
+
+
+def test_button_when_pressed_again_before_the_answer_sends_nothing_more(
+    desk: Page, dashboard: Dashboard
+) -> None:
+    desk.goto(dashboard.server.url + "/clients/2/keys/new")
+    desk.evaluate(
+        "window.refused = []; addEventListener('submit', (event) => {"
+        " window.refused.push(event.defaultPrevented); event.preventDefault(); })"
+    )
+    desk.get_by_label("Name").fill("Pressed")
+    desk.get_by_role("button", name="Create key").dblclick()
+    assert desk.evaluate("window.refused") == [False, True]
+
+
+def test_snippet_where_the_browser_lends_no_clipboard_is_copied_by_selection(
+    desk: Page, dashboard: Dashboard
+) -> None:
+    desk.add_init_script(
+        "Object.defineProperty(navigator, 'clipboard', {value: undefined});"
+        "document.addEventListener('copy', () => { window.taken = getSelection().toString(); })"
+    )
+    desk.goto(dashboard.server.url + "/clients/1/sites/demo")
+    desk.get_by_role("button", name="Copy").first.click()
+    expect(desk.get_by_role("button", name="Copied")).to_be_visible()
+    assert 'data-site="demo"' in desk.evaluate("window.taken")

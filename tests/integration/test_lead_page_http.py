@@ -218,6 +218,23 @@ def test_stale_edit_is_told_with_what_the_other_did_and_loses_nothing(
     assert lead_row(dashboard, lead_id)["Status"] == "lost"
 
 
+@pytest.mark.parametrize("note", ["Call back at six", "W" * 5_000])
+def test_stale_note_leaves_the_others_status_and_owner_selected(
+    dashboard: Dashboard, note: str
+) -> None:
+    lead_id, desk = partner_lead(dashboard.server), dashboard.desk(SALES)
+    page = desk.get(lead_path(lead_id))
+    names = ("revision", "seen", "opened_status", "opened_owner")
+    seen = {name: hidden(page, name) for name in names}
+    (owner,) = dashboard.server.query("SELECT id FROM users WHERE email = ?", (SALES,))
+    edit(dashboard, lead_id, ADMIN, status="won", owner=str(owner["id"]))
+    refused = desk.post(lead_path(lead_id), {"status": "new", "owner": "", "note": note, **seen})
+    assert refused.status_code in {409, 422}
+    assert '<option value="won" selected>' in refused.text
+    assert f'<option value="{owner["id"]}" selected>' in refused.text
+    assert [hidden(refused, name) for name in names[2:]] == ["won", str(owner["id"])]
+
+
 def test_form_without_a_revision_is_stale(dashboard: Dashboard) -> None:
     lead_id = partner_lead(dashboard.server)
     sent = dashboard.desk().post(lead_path(lead_id), {"status": "won", "owner": ""})

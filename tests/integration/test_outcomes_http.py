@@ -31,9 +31,14 @@ def status_of(dashboard: Dashboard, lead_id: str) -> tuple[str, str, str]:
     return row["Status"], row["StatusAt"], row["FirstContactAt"]
 
 
-def today(dashboard: Dashboard, lead_id: str) -> str:
+def moment_of(dashboard: Dashboard, lead_id: str) -> str:
     row = dashboard.server.query("SELECT CreatedAt FROM Leads WHERE PublicId = ?", [lead_id])[0]
-    return str(row["CreatedAt"])[:10]
+    return str(row["CreatedAt"])
+
+
+def made_older(dashboard: Dashboard, lead_id: str, created_at: str) -> None:
+    sql = "UPDATE Leads SET CreatedAt = ? WHERE PublicId = ?"
+    dashboard.server.execute(sql, created_at, lead_id)
 
 
 def test_file_is_shown_before_anything_changes(dashboard: Dashboard) -> None:
@@ -48,16 +53,41 @@ def test_file_confirmed_changes_leads_as_of_its_dates_with_a_history_of_now(
     dashboard: Dashboard,
 ) -> None:
     lead_id, email = lead(dashboard)
-    day = today(dashboard, lead_id)
-    answer = send(dashboard, f"email,status,date\n{email.upper()},won,{day}\n", confirmed="1")
-    assert answer.status_code == 303
-    moment = f"{day}T00:00:00.000Z"
+    made_older(dashboard, lead_id, "2026-11-01T10:00:00.000Z")
+    text = f"email,status,date\n{email.upper()},won,2026-11-02\n"
+    assert send(dashboard, text, confirmed="1").status_code == 303
+    moment = "2026-11-02T00:00:00.000Z"
     assert status_of(dashboard, lead_id) == ("won", moment, moment)
     (change,) = dashboard.server.query("SELECT * FROM lead_changes WHERE lead_id = ?", [lead_id])
     assert (change["old_value"], change["new_value"]) == ("new", "won")
     assert change["created_at"] > moment
     trail = dashboard.server.query("SELECT details FROM audit_trail ORDER BY id DESC LIMIT 1")
     assert trail == [{"details": '{"leads": 1}'}]
+
+
+def test_outcome_of_the_day_of_the_lead_is_not_before_the_lead(dashboard: Dashboard) -> None:
+    lead_id, email = lead(dashboard)
+    moment = moment_of(dashboard, lead_id)
+    send(dashboard, f"email,status,date\n{email},won,{moment[:10]}\n", confirmed="1")
+    assert status_of(dashboard, lead_id) == ("won", moment, moment)
+
+
+def test_dates_of_a_file_are_the_viewers_own(dashboard: Dashboard) -> None:
+    lead_id, email = lead(dashboard)
+    made_older(dashboard, lead_id, "2026-11-02T02:00:00.000Z")
+    files = {"file": ("a.csv", f"email,status,date\n{email},won,2026-11-01\n", "text/csv")}
+    desk = dashboard.desk()
+    cookies = {**desk.http.cookies, "zone": "America%2FNew_York"}
+    shown = httpx.post(
+        dashboard.server.url + IMPORT, data={"_csrf": desk.csrf()}, files=files, cookies=cookies
+    ).text
+    assert "1 to change" in shown
+    assert ">1 Nov 2026<" in shown
+
+
+def test_phone_whose_plus_a_table_has_taken_is_found(dashboard: Dashboard) -> None:
+    lead_id, _email = lead(dashboard, phone="+44 20 7946 0993")
+    assert lead_id in send(dashboard, "phone,status\n442079460993,offer\n").text
 
 
 def test_file_sent_twice_changes_nothing_the_second_time(dashboard: Dashboard) -> None:

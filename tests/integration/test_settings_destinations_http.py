@@ -124,10 +124,29 @@ def test_test_mode_that_has_run_out_is_off(desk: SettingsDesk) -> None:
     assert "Begin test mode first" in answer.text
 
 
-@pytest.mark.parametrize("code", ["", "not a code!"])
-def test_test_mode_without_a_usable_code_is_refused(desk: SettingsDesk, code: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "told"), [("", "is missing: Meta"), ("not a code!", "must hold letters, digits")]
+)
+def test_test_mode_without_a_usable_code_is_refused(
+    desk: SettingsDesk, code: str, told: str
+) -> None:
     answer = desk.post("/meta/test-mode", {"test_event_code": code, "hours": "24"})
     assert (answer.status_code, 'id="e-test_event_code"' in answer.text) == (422, True)
+    assert told in answer.text
+
+
+def test_stale_form_shows_what_others_changed_where_it_was_left_as_it_stood(
+    desk: SettingsDesk,
+) -> None:
+    desk.post("/meta", META)
+    opened = desk.revision()
+    desk.post("/meta", META | {"pixel_id": "111"})
+    desk.post("/meta", META | {"pixel_id": "222", "limited_data_use": "1"})
+    page = desk.post("/meta", META | {"event_name": "Qualified", "revision": opened})
+    assert page.status_code == 409
+    assert 'value="222"' in page.text
+    assert 'name="limited_data_use" value="1" checked' in page.text
+    assert 'value="Qualified"' in page.text
 
 
 def _in_test_mode(desk: SettingsDesk) -> None:

@@ -55,7 +55,14 @@ def test_phone_without_country_code_is_read_with_the_clients_region(text: str) -
     assert parse_phone(text, "GB") == LONDON
 
 
-@pytest.mark.parametrize("text", ["020 7946 0123", "1234567", "123456789012345", "٠٢٠٧٩٤٦٠١٢٣"])
+@pytest.mark.parametrize("text", ["00442079460123", " 00 44 20 7946 0123", "0044 (0)20 7946 0123"])
+def test_phone_with_00_for_the_plus_is_read_without_a_region(text: str) -> None:
+    assert parse_phone(text, None) == LONDON
+
+
+@pytest.mark.parametrize(
+    "text", ["020 7946 0123", "0012345", "1234567", "123456789012345", "٠٢٠٧٩٤٦٠١٢٣"]
+)
 def test_phone_without_country_code_and_region_is_possible_but_not_guessed(text: str) -> None:
     assert parse_phone(text, None) == UNDECIDED
 

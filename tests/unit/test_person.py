@@ -20,6 +20,11 @@ def test_recognise_tells_by_the_form_what_was_typed(typed: str, identity: Identi
     assert found == (identity or Identity(VISITOR, typed))
 
 
+def test_recognise_of_an_id_with_many_digits_without_a_region_is_a_visitor() -> None:
+    typed = "v1a1f08dd9f706e051e8936d"
+    assert recognise(typed, None) == Identity(VISITOR, typed)
+
+
 @pytest.mark.parametrize("typed", ["", "  ", "two words", "a" * 400, "<script>"])
 def test_recognise_of_what_is_no_identity_is_none(typed: str) -> None:
     assert recognise(typed, None) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -37,11 +37,24 @@ _MAX_DIGITS = 15
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """What the form of the page says, before it is stored; texts as they were sent."""
+    """What the form of the page says, before it is stored; texts as they were sent.
+
+    Status and owner also as they stood when the form was opened, None where it does not say.
+    """
 
     status: str
     owner: str
     note: str = ""
+    opened_status: str | None = None
+    opened_owner: str | None = None
+
+    def upon(self, present: _Draft) -> _Draft:
+        """The same, with what was left as it stood moved on to what it is at present."""
+        return replace(
+            self,
+            status=present.status if self.status == self.opened_status else self.status,
+            owner=present.owner if self.owner == self.opened_owner else self.owner,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +91,7 @@ class LeadPage:
 
     async def work(self, call: Call) -> Response:
         """Store status, owner and note; what another did meanwhile is told, and nothing is lost."""
-        draft = _Draft(call.text("status"), call.text("owner"), call.text("note"))
+        draft = _draft(call)
         try:
             edit = LeadEdit(
                 status=_status(draft.status),
@@ -117,7 +130,8 @@ class LeadPage:
         lead = await lead_page.find(self._store, call.client.client_id, _lead_id(call))
         if lead is None:
             raise AppError(ErrorCode.NOT_FOUND, "There is no such lead")
-        shown = draft or _Draft(lead["status"], str(lead["owner_id"] or ""))
+        present = _Draft(lead["status"], str(lead["owner_id"] or ""))
+        shown = draft.upon(present) if draft else present
         context = {**_static(lead), **await self._read(call, lead)}
         origin = _origin(call)
         return self._render.page(
@@ -201,6 +215,14 @@ def origin_query(call: Call) -> str:
     """What keeps that query in an address of a lead's page, "" without one."""
     origin = _origin(call)
     return f"?from={quote(origin, safe='')}" if origin else ""
+
+
+def _draft(call: Call) -> _Draft:
+    opened = {
+        name: call.text(name) if name in call.form else None
+        for name in ("opened_status", "opened_owner")
+    }
+    return _Draft(call.text("status"), call.text("owner"), call.text("note"), **opened)
 
 
 def _status(text: str) -> LeadStatus:

@@ -103,10 +103,10 @@ class OutcomesPage:
         try:
             if len(text) > MAX_FILE_CHARS:
                 return self._form(call, f"is longer than {MAX_FILE_CHARS:,} characters")
-            lines, faults = outcome_file.read(text, call.now)
+            lines, faults = outcome_file.read(text, call.now, call.zone)
         except AppError as error:
             return self._form(call, error.fields[0].message)
-        plan = await import_outcomes.plan(self._store, call.client, lines, faults)
+        plan = await import_outcomes.plan(self._store, call.client, lines, faults, call.zone)
         if not call.text("confirmed"):
             return self._render.page(call, "outcomes_preview.html", plan=plan, file=text)
         user, client_id = call.user, call.client.client_id

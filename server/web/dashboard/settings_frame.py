@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,14 @@ from server.domain.errors import AppError, ErrorCode
 from server.domain.qualification import THRESHOLDS
 from server.store import audit
 from server.store.contract import Row
-from server.usecases.change_settings import ACTIONS, Author, Settings
+from server.usecases.change_settings import (
+    ACTIONS,
+    CHANGED,
+    PUBLISHED,
+    RESUMED,
+    Author,
+    Settings,
+)
 from server.web import problems
 from server.web.access import Access
 from server.web.dashboard.call import Call
@@ -31,6 +39,10 @@ TABS = (
     ("/models", "Models"),
     ("/history", "History"),
 )
+
+_REVISING = tuple(action for action in ACTIONS if action != RESUMED)
+MAX_MISSED = 50
+"""Changes behind a form that are looked at."""
 
 _SENTENCES: Mapping[str, str] = {
     **dict.fromkeys(THRESHOLDS, "must be a number from 0 to 1"),
@@ -51,11 +63,15 @@ _SENTENCES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a form was not saved; `latest` is the change that came in between."""
+    """Why a form was not saved; `latest` is the change that came in between.
+
+    `opened` holds what it and others before it replaced since the form was opened, by field.
+    """
 
     status: int = 200
     errors: Mapping[str, str] = field(default_factory=dict)
     latest: Row | None = None
+    opened: Mapping[str, Any] = field(default_factory=dict)
 
 
 Refused = Callable[[Call, Fault], Awaitable[Response]]
@@ -110,8 +126,11 @@ class SettingsFrame:
         """What to say of a refusal on its page; one that is no form's is raised again."""
         status = int(problems.STATUS[error.code])
         if error.code is ErrorCode.CONFLICT:
-            rows = await audit.history(self._parts.store, call.client.client_id, ACTIONS, 1)
-            return Fault(status, {}, rows[0] if rows else None)
+            since = (await self.settings(call)).revision - revision(call)
+            rows = await audit.history(
+                self._parts.store, call.client.client_id, _REVISING, min(max(since, 1), MAX_MISSED)
+            )
+            return Fault(status, {}, rows[0] if rows else None, _replaced(rows))
         if error.code is not ErrorCode.INVALID:
             raise error
         faults = [(one.field.partition(".")[0], one.message) for one in error.fields]
@@ -141,6 +160,16 @@ class SettingsFrame:
         return flash(self._parts.gate.redirect(_path(call) + tab), text)
 
 
+def _replaced(rows: Sequence[Row]) -> dict[str, Any]:
+    """What stood in each field before changes, which come newest first."""
+    return {
+        change["field"]: change["old"]
+        for row in rows
+        if row["action"] in (CHANGED, PUBLISHED)
+        for change in json.loads(row["details"]).get("changes", [])
+    }
+
+
 def author(call: Call) -> Author:
     """Who saves."""
     return Author(call.user.email, call.user.user_id)
@@ -163,5 +192,5 @@ def _path(call: Call) -> str:
 
 
 def _sentence(name: str, message: str) -> str:
-    is_order = message.startswith("is lower")
-    return message if is_order else _SENTENCES.get(name, message)
+    is_ours = message.startswith(("is lower", "is missing"))
+    return message if is_ours else _SENTENCES.get(name, message)

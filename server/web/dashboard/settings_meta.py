@@ -103,7 +103,7 @@ class MetaTab:
             TAB,
             settings,
             fault,
-            values=_values(call, settings),
+            values=_values(call, settings, fault or Fault()),
             action_sources=ACTION_SOURCES,
             hours=HOURS,
             default_hours=DEFAULT_HOURS,
@@ -117,14 +117,19 @@ class MetaTab:
         )
 
 
-def _values(call: Call, settings: Settings) -> dict[str, Any]:
-    """What the fields show: what was typed where the form came back; secrets never."""
+def _values(call: Call, settings: Settings, fault: Fault) -> dict[str, Any]:
+    """What the fields show: what was typed where the form came back; secrets never.
+
+    What was left as it stood, and was changed by somebody else meanwhile, is shown as changed.
+    """
     names = (*PLAIN, "test_event_code", "limited_data_use")
     values = {name: getattr(settings.scoring, name) for name in names}
-    typed = {name: call.text(name) for name in (*PLAIN, "test_event_code") if name in call.form}
+    fields = (*PLAIN, "test_event_code")
+    typed: dict[str, Any] = {name: call.text(name) for name in fields if name in call.form}
     if "pixel_id" in call.form:
-        typed["limited_data_use"] = call.text("limited_data_use")
-    return values | typed
+        typed["limited_data_use"] = bool(call.text("limited_data_use"))
+    left = {name for name in typed if fault.opened.get(name, Fault) == typed[name]}
+    return values | {name: value for name, value in typed.items() if name not in left}
 
 
 def _answer(tried: Tried | None) -> dict[str, str]:
