@@ -75,6 +75,12 @@ class AuthError(UnavailableError):
     cure = "set LIBSQL_AUTH_TOKEN to a token in force"
 
 
+class CrowdedError(UnavailableError):
+    """The server serves as many as it is set to; nothing was written."""
+
+    cure = "put fewer servers on it, or start sqld with more --max-concurrent-connections"
+
+
 class TooBigError(StoreError):
     """A value or row is over the store's limit; nothing was written."""
 
