@@ -432,6 +432,16 @@ async def test_store_when_the_disk_is_full_reads_on_and_resumes_by_itself(
     await store.close()
 
 
+async def test_copy_that_does_not_fit_says_that_the_disk_is_full(
+    store: FileStore, small_disk: Path
+) -> None:
+    await store.write([add(f"n{number}", 20_000) for number in range(80)])
+    copy = small_disk / "copy.db"
+    copy.touch()
+    with pytest.raises(UnavailableError, match="disk is full"):
+        await store.copy_to(copy, lambda _done, _total: None)
+
+
 # ---- many readers
 
 
