@@ -8,7 +8,6 @@ import resource
 import stat
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -384,19 +383,6 @@ async def test_write_when_the_database_may_not_grow_is_unavailable_until_it_may(
     await store.write([add("c", 100_000)])
     assert await names(store) == [*stored, "c"]
     await store.health()
-
-
-@pytest.fixture
-def small_disk() -> Iterator[Path]:
-    """A real file system of 1 MiB, apart from pytest's folders: a killed run leaves it mounted."""
-    folder = Path(tempfile.mkdtemp(prefix="propgauge-disk-"))
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    mounted = subprocess.run(mount, capture_output=True, check=False)
-    if mounted.returncode != 0:
-        pytest.skip("only root may mount a small disk")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-    folder.rmdir()
 
 
 def leave_no_room(folder: Path) -> Path:
