@@ -17,7 +17,7 @@ from server.domain.directory import Client
 from server.domain.ids import ClientId
 from server.domain.person import IdentityKind, Person, recognise
 from server.domain.retention import Kept
-from server.store.contract import BusyError, Store
+from server.store.contract import BusyError, Compacting, Store
 from server.store.vault import Vault
 from server.usecases.export_person import PersonActor
 
@@ -82,7 +82,7 @@ def _new_file(path: Path) -> Iterator[TextIO]:
 def erase(identities: tuple[str, ...], client_id: int, *, linked: bool, yes: bool) -> None:
     """Erase all that is stored of a person (e-mail, phone or visitor id), for good.
 
-    The file is then written anew, so that nothing deleted remains in it.
+    A file is then written anew, so that nothing deleted remains in it; a server does not do so.
     """
     from server.usecases.erase_person import erase_person
 
@@ -188,9 +188,12 @@ def _named(kind: IdentityKind) -> str:
 
 
 async def _compact(store: Store) -> None:
-    """Where others hold the file, the next purge does it."""
+    """Where others hold the file, the next purge does it; a server keeps its file to itself."""
     from server.usecases.purge_expired import compact
 
+    if not isinstance(store, Compacting):
+        click.echo("what was deleted stays in free pages of the server until they are written over")
+        return
     click.echo("writing the file anew …")
     try:
         await compact(store, clock.now())
