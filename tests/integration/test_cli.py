@@ -251,9 +251,14 @@ def test_command_when_its_arguments_are_wrong_says_so_in_one_line_and_does_nothi
     assert not run.data_dir.exists()
 
 
-@pytest.mark.parametrize("name", ["", "   "])
-def test_client_when_its_name_is_empty_is_refused(run: Installation, name: str) -> None:
+@pytest.mark.parametrize("name", ["", "   ", "two\nlines", "\udcff", "x" * 81])
+def test_client_site_and_key_of_a_name_that_cannot_be_shown_are_refused(
+    run: Installation, name: str
+) -> None:
     run.refused("client", "add", name, exit_code=2)
+    run.refused("key", "create", name, "--scope", "read", exit_code=2)
+    run.refused("site", "add", "marina", "--name", name, exit_code=2)
+    assert not run.data_dir.exists()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from server.domain.contact import is_region
-from server.domain.directory import Client
+from server.domain.directory import Client, name_fault
 from server.domain.ids import ClientId
 from server.store import site_changes, site_pages
 from server.store.audit import Entry
@@ -19,7 +19,6 @@ from server.web.dashboard.parts import Parts
 from server.web.dashboard.rendering import flash
 
 PATH = "/clients"
-MAX_NAME_CHARS = 80
 RECENT = timedelta(days=7)
 
 Errors = dict[str, str]
@@ -94,12 +93,3 @@ def _read(call: Call, client: Client) -> tuple[Client, Errors]:
     if region and not is_region(region):
         errors["default_region"] = "is no country code: two letters, such as GB or AE"
     return replace(client, name=name, default_region=region or None), errors
-
-
-def name_fault(name: str) -> str:
-    """Why a name cannot be taken, "" when it can."""
-    if not name:
-        return "is missing"
-    if len(name) > MAX_NAME_CHARS:
-        return f"has more than {MAX_NAME_CHARS} characters"
-    return ""
