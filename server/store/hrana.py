@@ -15,6 +15,7 @@ from server.store import hrana_messages as messages
 from server.store.contract import (
     AuthError,
     CrowdedError,
+    StalledError,
     StoreError,
     TooBigError,
     UnavailableError,
@@ -169,6 +170,8 @@ def _refusal(url: str, response: httpx.Response) -> StoreError:
         return TooBigError(f"{url} takes no request of this size")
     if status == httpx.codes.TOO_MANY_REQUESTS:
         return CrowdedError(f"{url} has no connection left (HTTP {status})")
+    if status in messages.FAILING:
+        return StalledError(f"{url} answers with HTTP {status}")
     hint = "; is it a libSQL server?" if status in (404, 405) else ""
     return UnavailableError(f"{url} answers with HTTP {status}{hint}")
 

@@ -272,6 +272,18 @@ async def test_store_when_the_address_is_no_database_says_so_in_one_line(
     assert f"{opener.scheme}://127.0.0.1:{port}" in refused.value.advice
 
 
+async def test_store_when_a_proxy_stands_before_a_dead_server_names_the_cure() -> None:
+    with Receiver(status=502) as proxy:
+        store = connect(proxy.origin, "")
+        with pytest.raises(StalledError) as unanswered:
+            await store.query("SELECT 1")
+        assert "HTTP 502; restart sqld" in unanswered.value.advice
+        with pytest.raises(StalledError) as unhealthy:
+            await store.health()
+        assert "restart sqld" in unhealthy.value.advice
+        await store.close()
+
+
 # ---- tokens
 
 
