@@ -31,9 +31,9 @@ from server.domain.visitor import NetworkKind
 from server.form_ai.chain import Chain
 from server.geo import AddressBook
 from server.store import directory as directory_store
-from server.store import remote
+from server.store import integrity, remote
 from server.store import scripts as script_store
-from server.store.contract import Store, StoreError
+from server.store.contract import Store, StoreError, UnfinishedError
 from server.store.file import FileStore
 from server.store.migrate import migrate
 from server.store.vault import Vault
@@ -101,6 +101,12 @@ async def prepare_store(store: Store) -> list[str]:
     applied = await migrate(store, MIGRATIONS)
     await directory_store.seed(store, DEMO_CLIENT, FIRST_SITE, clock.now())
     return applied
+
+
+async def refuse_unfinished(store: Store) -> None:
+    """Raise UnfinishedError for half a restore: who repeats it would lose what a server took."""
+    if since := await integrity.unfinished_restore(store):
+        raise UnfinishedError(f"the restore of {since} has not ended")
 
 
 def demo_webhook(config: Config) -> str:
@@ -247,6 +253,7 @@ class Propgauge:
     async def prepare(self) -> None:
         """Make the store ready and read what is needed; raises StoreError."""
         await prepare_store(self.store)
+        await refuse_unfinished(self.store)
         await script_store.freeze(self.store, self.builds, clock.now())
         await self.directory.refresh()
         self.new_admin_password = await self.sign_in.make_first_admin(self.config.admin_password)

@@ -99,7 +99,8 @@ async def furnish(database: Database) -> None:
     """Make the second client and the users; the server makes the first admin itself."""
     store, vault, now = database.open(), Vault(SECRET_KEY), clock.now()
     await prepare_store(store)
-    await directory.add_client(store, vault, Client(ClientId(0), "Other Homes"), now)
+    other = Client(ClientId(0), "Other Homes")
+    await store.write([directory.new_client_statement(vault, other, now)])
     sign_in = SignIn(store, clock.now)
     await sign_in.make_first_admin(PASSWORD)
     await sign_in.add(NewUser(SALES, PASSWORD, Role.SALES, {ClientId(1)}))

@@ -37,13 +37,18 @@ class Sqld(RemoteDatabase):
     """
 
     def __init__(
-        self, folder: Path, *, key_file: Path | None = None, primary: Sqld | None = None
+        self,
+        folder: Path,
+        *,
+        key_file: Path | None = None,
+        primary: Sqld | None = None,
+        connections: int = 128,
     ) -> None:
         self.folder = folder
         self.port, self.grpc_port = free_port(), free_port()
         super().__init__(f"http://127.0.0.1:{self.port}")
         self.ws_url = f"ws://127.0.0.1:{self.port}"
-        self._options: list[str] = []
+        self._options = ["--max-concurrent-connections", str(connections)]
         if key_file is not None:
             self._options += ["--auth-jwt-key-file", str(key_file)]
         if primary is None:

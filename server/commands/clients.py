@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from server import setting_values
-from server.commands.running import entry, run
+from server.commands.running import NAME, entry, run
 from server.config import Config
 from server.domain import clock
 from server.domain.contact import is_region
@@ -21,7 +21,7 @@ def client() -> None:
 
 
 @client.command("add")
-@click.argument("name")
+@click.argument("name", type=NAME)
 @click.option("--region", help="Country (ISO 3166) of phone numbers without a country code.")
 @click.option("--webhook-url", default="", help="Make.com webhook; kept encrypted.")
 @click.option("--webhook-secret", default="", help="Signs its webhooks; kept encrypted.")
@@ -29,8 +29,6 @@ def add_client(name: str, region: str | None, webhook_url: str, webhook_secret: 
     """Add a client; prints its id alone on the last line."""
     from server.store import site_changes
 
-    if not name.strip():
-        raise click.BadParameter("is empty", param_hint="NAME")
     try:
         setting_values.signing_secret(webhook_secret)
     except ValueError as error:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import click
 
-from server.commands.running import NUMBER, run
+from server.commands.running import NUMBER, entry, run
+from server.config import Config
 from server.domain import clock
 from server.domain.delivery import DeliveryState
 from server.domain.ids import ClientId
+from server.store.contract import Store
 
 
 @click.group()
@@ -56,11 +58,17 @@ def replay_deliveries(delivery_id: str, *, all_failed: bool, not_configured: boo
 @click.option("--destination", default="make_webhook", show_default=True)
 def resume_destination(client_id: int, destination: str) -> None:
     """Take a paused destination up again; everything pending is sent now."""
-    from server.store import outbox
+    from server.store import audit, outbox
 
-    reason = run(
-        lambda _c, store: outbox.resume(store, ClientId(client_id), destination, clock.now())
-    )
+    async def work(_config: Config, store: Store) -> str | None:
+        now, of = clock.now(), ClientId(client_id)
+        reason = await outbox.resume(store, of, destination, now)
+        if reason is not None:
+            kept = entry(of, "destination_resumed", destination, {"paused_for": reason})
+            await store.write([audit.entry_statement(kept, now)])
+        return reason
+
+    reason = run(work)
     if reason is None:
         raise click.ClickException(f"{destination} of client {client_id} is not paused")
     click.echo(f"{destination} of client {client_id} resumed; it was paused because {reason}")

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import click
 
-from server.commands.running import NUMBER, entry, run
+from server.commands.running import NAME, NUMBER, entry, run
 from server.config import Config
 from server.domain import clock, field_mapping
 from server.domain.directory import ApiKey, Scope, hash_of_key, new_key
@@ -40,7 +40,7 @@ def _mapping(texts: tuple[str, ...]) -> FieldMapping:
 
 
 @key.command("create")
-@click.argument("name")
+@click.argument("name", type=NAME)
 @click.option("--scope", type=click.Choice([scope.value for scope in Scope]), required=True)
 @click.option("--client", "client_id", type=NUMBER, default=1, show_default=True)
 @_MAPPING

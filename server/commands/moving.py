@@ -24,6 +24,11 @@ _THERE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 KEEP_KEY = "Secrets in it are encrypted: keep SECRET_KEY (or the file secret_key) apart from it."
 
+MAY_BE_CUT = (
+    "The dump may be cut off: what follows the last table is not in it."
+    " Unless it was made with --table, export it again and repeat this."
+)
+
 
 @click.command("backup")
 @click.argument("file", type=_FILE)
@@ -94,6 +99,8 @@ def import_d1(dump: Path, client_id: int) -> None:
             click.echo(f"{one.table}: {one.new} new, {one.there} there before{unusable}")
         for words in left_out(loaded):
             click.echo(f"left out: {words}")
+        if loaded.may_be_cut:
+            click.echo(MAY_BE_CUT, err=True)
 
 
 async def _client(config: Config, store: Store, client_id: int) -> Client:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import click
 
-from server.commands.running import NUMBER, load_config, run
+from server.commands.running import NUMBER, entry, load_config, run
 from server.config import Config
 from server.domain import clock
 from server.domain.directory import Client
 from server.domain.ids import ClientId
 from server.domain.person import IdentityKind, Person, recognise
-from server.store.contract import BusyError, Store
+from server.domain.retention import Kept
+from server.store.contract import BusyError, Compacting, Store
 from server.store.vault import Vault
 from server.usecases.export_person import PersonActor
 
@@ -47,13 +51,27 @@ def export(
         told = await export_person(store, vault, ClientId(client_id), person, actor, clock.now())
         return json.dumps(told, ensure_ascii=False, indent=2)
 
-    text = run(work)
     if output is None:
-        click.echo(text)
+        click.echo(run(work))
         return
-    output.touch(mode=0o600)
-    output.write_text(text + "\n", "utf-8")
+    try:
+        with _new_file(output) as file:
+            file.write(run(work) + "\n")
+    except OSError as error:
+        raise click.ClickException(f"{output}: {error.strerror or error}") from None
     click.echo(f"written to {output}")
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[TextIO]:
+    """A file of its owner's alone, gone again where it was not filled; raises OSError."""
+    path.touch(mode=0o600, exist_ok=False)
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            yield file
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 @click.command("erase")
@@ -64,7 +82,7 @@ def export(
 def erase(identities: tuple[str, ...], client_id: int, *, linked: bool, yes: bool) -> None:
     """Erase all that is stored of a person (e-mail, phone or visitor id), for good.
 
-    The file is then written anew, so that nothing deleted remains in it.
+    A file is then written anew, so that nothing deleted remains in it; a server does not do so.
     """
     from server.usecases.erase_person import erase_person
 
@@ -102,6 +120,7 @@ def purge(*, yes: bool) -> None:
             click.echo(f"client {client_id}: {rows} {kind} past their time")
         if counted and not yes:
             click.confirm("Delete them for good?", abort=True)
+        await _keep_purge(store, counted)
         with click.progressbar(length=sum(counted.values()), label="Purging", show_pos=True) as bar:
             total = await purge_expired.purge(store, due, bar.update)
         await retention.done(store, Task.PURGE, clock.now())
@@ -110,6 +129,17 @@ def purge(*, yes: bool) -> None:
         return total
 
     click.echo(f"{run(work)} visits, leads and responses purged")
+
+
+async def _keep_purge(store: Store, counted: Mapping[tuple[ClientId, Kept], int]) -> None:
+    """Before it begins, for it may be broken off: one entry a client, of what was past its time."""
+    from server.store import audit
+
+    rows: dict[ClientId, dict[str, int]] = {}
+    for (client_id, kind), count in counted.items():
+        rows.setdefault(client_id, {})[kind.value] = count
+    entries = [entry(client_id, "purged", "", {"rows": found}) for client_id, found in rows.items()]
+    await store.write([audit.entry_statement(one, clock.now()) for one in entries])
 
 
 async def _person(
@@ -158,9 +188,12 @@ def _named(kind: IdentityKind) -> str:
 
 
 async def _compact(store: Store) -> None:
-    """Where others hold the file, the next purge does it."""
+    """Where others hold the file, the next purge does it; a server keeps its file to itself."""
     from server.usecases.purge_expired import compact
 
+    if not isinstance(store, Compacting):
+        click.echo("what was deleted stays in free pages of the server until they are written over")
+        return
     click.echo("writing the file anew …")
     try:
         await compact(store, clock.now())

@@ -12,6 +12,7 @@ import click
 
 from server import config as settings
 from server.config import Config, ConfigError
+from server.domain.directory import name_fault
 from server.domain.ids import ClientId
 from server.store.audit import COMMAND_LINE, Entry
 from server.store.contract import ConstraintError, Store, StoreError
@@ -20,6 +21,20 @@ Answer = TypeVar("Answer")
 
 NUMBER = click.IntRange(1, 2**63 - 1)
 """Ids and counts, as far as SQLite counts."""
+
+
+class _Name(click.ParamType[str]):
+    """What a client, site or key is called; as the dashboard takes it."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if fault := name_fault(value.strip()):
+            self.fail(fault, param, ctx)
+        return value.strip()
+
+
+NAME = _Name()
 
 
 def entry(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from server.commands.running import NUMBER, entry, run
+from server.commands.running import NAME, NUMBER, entry, run
 from server.config import Config
 from server.domain import clock
 from server.domain.directory import Site, origin_of
@@ -22,7 +22,7 @@ def site() -> None:
 @click.argument("site_key")
 @click.option("--client", "client_id", type=NUMBER, default=1, show_default=True)
 @click.option("--origin", "origins", multiple=True, help="https://www.example.com; repeatable.")
-@click.option("--name", default=None)
+@click.option("--name", type=NAME)
 def add_site(site_key: str, client_id: int, origins: tuple[str, ...], name: str | None) -> None:
     """Add a site; a running server takes it up within 5 s."""
     from server.domain.ids import is_outside_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import unicodedata
 from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -17,6 +18,9 @@ from server.domain.retention import Retention
 FIRST_CLIENT = ClientId(1)
 FIRST_SITE = "demo"
 """Of the first client; every start makes it anew."""
+
+MAX_NAME_CHARS = 80
+"""Of a client, site or key; tables show them whole."""
 
 KEY_PREFIX = "pg_"
 _HOST = re.compile(r"^[A-Za-z0-9.-]+\Z|^\[[0-9A-Fa-f:.]+\]\Z")
@@ -32,6 +36,17 @@ class Scope(StrEnum):
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
+
+
+def name_fault(name: str) -> str:
+    """Why nothing can be called so, "" when it can."""
+    if not name.strip():
+        return "is missing"
+    if len(name) > MAX_NAME_CHARS:
+        return f"has more than {MAX_NAME_CHARS} characters"
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+        return "has characters that cannot be shown"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,18 @@ class AuthError(UnavailableError):
     cure = "set LIBSQL_AUTH_TOKEN to a token in force"
 
 
+class CrowdedError(UnavailableError):
+    """The server serves as many as it is set to; nothing was written."""
+
+    cure = "put fewer servers on it, or start sqld with more --max-concurrent-connections"
+
+
+class UnfinishedError(StoreError):
+    """A restore into the database broke off: some of its rows are not there."""
+
+    cure = "repeat propgauge restore, or begin with another database"
+
+
 class TooBigError(StoreError):
     """A value or row is over the store's limit; nothing was written."""
 

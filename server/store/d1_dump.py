@@ -74,6 +74,8 @@ _FUNCTIONS = frozenset(
         "glob",
         "round",
         "abs",
+        # Of ANALYZE, which a dump says once PRAGMA optimize has run there.
+        "count",
     ]
 )
 _INNER = ("sqlite_", "_cf_", "d1_")
@@ -93,6 +95,7 @@ class D1Dump:
         self._db.execute(f"PRAGMA max_page_count = {MAX_PAGES}").fetchall()
         self._db.limit(apsw.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
         self._db.limit(apsw.SQLITE_LIMIT_ATTACHED, 0)
+        self._counters_said = False
 
     def __enter__(self) -> Self:
         return self
@@ -109,13 +112,29 @@ class D1Dump:
     def load(self, path: Path, told: Told) -> None:
         """Read a whole dump; raises DumpError. `told` counts bytes."""
         self._db.execute("BEGIN").fetchall()
-        self._db.authorizer = _authorize
+        self._db.authorizer = self._authorize
         try:
             for line, statement in _statements(path, told):
                 self._run(line, statement)
+            self._db.authorizer = None
+            self._db.execute("COMMIT").fetchall()
+        except apsw.Error as error:
+            raise DumpError(f"{_reason(error)} (TMPDIR is {self._folder_above})") from error
         finally:
             self._db.authorizer = None
-        self._db.execute("COMMIT").fetchall()
+
+    @property
+    def _folder_above(self) -> Path:
+        return Path(self._folder.name).parent
+
+    @property
+    def may_be_cut(self) -> bool:
+        """Whether it ends before what wrangler writes after the last table: its counters.
+
+        A dump of chosen tables (`--table`) ends so, too, and one cut off between two statements.
+        """
+        named = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"
+        return bool(self._db.execute(named).fetchall()) and not self._counters_said
 
     def tables(self) -> list[str]:
         """The tables that are nobody's own, in the order of the dump."""
@@ -142,6 +161,11 @@ class D1Dump:
         """The names of a table's columns."""
         sql = "SELECT name FROM pragma_table_info(?)"
         return [name for (name,) in self._db.execute(sql, (table,))]
+
+    def _authorize(self, action: int, first: str | None, *more: str | None) -> int:
+        if first == "sqlite_sequence" and action in (apsw.SQLITE_DELETE, apsw.SQLITE_INSERT):
+            self._counters_said = True
+        return _authorize(action, first, *more)
 
     def _run(self, line: int, statement: str) -> None:
         steps = iter(range(MAX_STEPS))

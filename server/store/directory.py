@@ -102,12 +102,6 @@ async def seed(store: Store, client_name: str, site_key: str, now: datetime) -> 
     )
 
 
-async def add_client(store: Store, vault: Vault, client: Client, now: datetime) -> ClientId:
-    """Store a client under a new id, its secrets encrypted."""
-    (result,) = await store.write([new_client_statement(vault, client, now)])
-    return ClientId(result.rows[0]["id"])
-
-
 def new_client_statement(vault: Vault, client: Client, now: datetime) -> Statement:
     """Store a client under a new id, which its row tells; part of a batch."""
     args = (
@@ -140,21 +134,11 @@ def client_statement(vault: Vault, client: Client) -> Statement:
     return Statement(_SAVE_CLIENT, args)
 
 
-async def add_site(store: Store, site: Site, now: datetime) -> None:
-    """Store a site; raises ConstraintError for a taken key or an unknown client."""
-    await store.write([site_statement(site, now)])
-
-
 def site_statement(site: Site, now: datetime) -> Statement:
     """Store a site; part of a batch."""
     origins = json.dumps(sorted(site.allowed_origins))
     args = (site.site_key, site.client_id, site.name, origins, to_text(now))
     return Statement(_ADD_SITE, args)
-
-
-async def add_key(store: Store, key: ApiKey, now: datetime) -> None:
-    """Store a key's hash; raises ConstraintError for an unknown client."""
-    await store.write([key_statement(key, now)])
 
 
 def key_statement(key: ApiKey, now: datetime) -> Statement:

@@ -345,5 +345,10 @@ def _store_error(error: Exception) -> StoreError:
         return error
     for kind, ours in _ERRORS:
         if isinstance(error, kind):
-            return ours(str(error))
+            return ours(_words(error))
     return StoreError(f"{type(error).__name__}: {error}")
+
+
+def _words(error: Exception) -> str:
+    """A copy's error has the words of a connection on which nothing failed."""
+    return "database or disk is full" if isinstance(error, apsw.FullError) else str(error)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -11,6 +14,8 @@ from pydantic_core import from_json, to_json
 from server.store import hrana_messages as messages
 from server.store.contract import (
     AuthError,
+    CrowdedError,
+    StalledError,
     StoreError,
     TooBigError,
     UnavailableError,
@@ -22,6 +27,9 @@ from server.store.kept_streams import KeptStreams
 CONNECT_SECONDS = 3.0
 KEEP_ALIVE_SECONDS = 20.0
 """Below the minute after which load balancers drop idle connections."""
+
+GOODBYE_SECONDS = 1.0
+"""For the end of a stream; what is not told so goes by itself after 10 s."""
 
 PATH = "/v2/pipeline"
 
@@ -112,11 +120,12 @@ class Stream:
 
 
 class HttpTransport:
-    """See `remote.Transport`. Reads share streams, which the server ends when they rest."""
+    """See `remote.Transport`. Reads share streams; those they leave are ended in the background."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, *, now: Callable[[], float] = time.monotonic) -> None:
         self._wire = Wire(url, token)
-        self._reads = KeptStreams(self._opened, Stream.run, _left)
+        self._reads = KeptStreams(self._opened, Stream.run, self._leave, now)
+        self._leaving: set[asyncio.Task[None]] = set()
 
     async def run(
         self, batches: Sequence[Batch], *, writing: bool
@@ -128,14 +137,24 @@ class HttpTransport:
 
     async def close(self) -> None:
         """See `Transport.close`."""
+        self._reads.leave()
+        if self._leaving:
+            await asyncio.wait(self._leaving)
         await self._wire.close()
 
     def _opened(self) -> Stream:
         return Stream(self._wire)
 
+    def _leave(self, stream: Stream) -> None:
+        task = asyncio.get_running_loop().create_task(_end(stream))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
 
-def _left(_stream: Stream) -> None:
-    """The server ends what rests; to tell it would cost a round trip."""
+
+async def _end(stream: Stream) -> None:
+    with contextlib.suppress(StoreError, TimeoutError):
+        async with asyncio.timeout(GOODBYE_SECONDS):
+            await stream.close()
 
 
 def _reason(error: Exception) -> str:
@@ -149,6 +168,10 @@ def _refusal(url: str, response: httpx.Response) -> StoreError:
         return AuthError(f"{url} does not take the token (HTTP {status})")
     if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
         return TooBigError(f"{url} takes no request of this size")
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        return CrowdedError(f"{url} has no connection left (HTTP {status})")
+    if status in messages.FAILING:
+        return StalledError(f"{url} answers with HTTP {status}")
     hint = "; is it a libSQL server?" if status in (404, 405) else ""
     return UnavailableError(f"{url} answers with HTTP {status}{hint}")
 

@@ -29,6 +29,9 @@ BatchResult = Mapping[str, Any]
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 MAX_MESSAGE_CHARS = 200
 
+FAILING = frozenset([500, 502, 503, 504])
+"""Statuses of a replica without its primary, and of a proxy before a dead server."""
+
 
 def encode(statement: Statement) -> Step:
     """A statement in Hrana's form; raises StoreError for a value that no store can keep."""

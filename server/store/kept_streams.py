@@ -24,7 +24,8 @@ S = TypeVar("S")
 class KeptStreams(Generic[S]):
     """As many as there are reads at once; each is opened, asked and ended by the functions given.
 
-    Only reads go here: a write that broke may leave its stream in a transaction.
+    Only reads go here: a write that broke may leave its stream in a transaction. Every one that is
+    left is ended, for until then it is one of the 128 connections that sqld has.
     """
 
     def __init__(
@@ -32,10 +33,12 @@ class KeptStreams(Generic[S]):
         opened: Callable[[], S],
         ask: Callable[[S, Sequence[Batch]], Awaitable[Answers]],
         end: Callable[[S], None],
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._opened = opened
         self._ask = ask
         self._end = end
+        self._now = now
         self._idle: list[tuple[S, float]] = []
 
     async def run(self, batches: Sequence[Batch]) -> Answers:
@@ -45,15 +48,21 @@ class KeptStreams(Generic[S]):
             answers = await self._ask(stream, batches)
             _refuse_what_another_may_mend(batches, answers)
         except StoreError:
-            # A restart has ended all of them.
-            self._idle.clear()
+            # A restart has broken all of them.
+            self.leave()
             raise
         self._idle.append((stream, opened_at))
         return answers
 
+    def leave(self) -> None:
+        """End all that nobody is using."""
+        idle, self._idle = self._idle, []
+        for stream, _opened_at in idle:
+            self._end(stream)
+
     def _taken(self) -> tuple[S, float]:
         """One that was opened lately, else a new one."""
-        now = time.monotonic()
+        now = self._now()
         while self._idle:
             stream, opened_at = self._idle.pop()
             if now - opened_at < STREAM_SECONDS:

@@ -12,6 +12,7 @@ from server.domain.clock import to_text
 from server.domain.delivery import Delivery, DeliveryState, Outcome, Verdict
 from server.domain.ids import ClientId, DeliveryId
 from server.store import scoring_results
+from server.store.audit import COMMAND_LINE
 from server.store.contract import Row, Statement, Store
 
 _INSERT = """
@@ -121,12 +122,21 @@ UPDATE deliveries SET due_at = ?1, attempts = 0
 WHERE client_id = ?2 AND destination = ?3 AND state = 'pending'
   AND EXISTS (SELECT 1 FROM paused_destinations WHERE client_id = ?2 AND destination = ?3)"""
 
-_REPLAY = """
-UPDATE deliveries SET state = 'pending', attempts = 0, due_at = ?, lease_owner = NULL,
+_REPLAYED = """
+(?2 = '' OR delivery_id = ?2) AND (?3 = '' OR state = ?3)
+  AND (state <> 'pending' OR leased_until IS NULL)"""
+
+_REPLAY = f"""
+UPDATE deliveries SET state = 'pending', attempts = 0, due_at = ?1, lease_owner = NULL,
   leased_until = NULL, finished_at = NULL
-WHERE (? = '' OR delivery_id = ?) AND (? = '' OR state = ?)
-  AND (state <> 'pending' OR leased_until IS NULL)
+WHERE {_REPLAYED}
 RETURNING delivery_id"""
+
+_KEEP_REPLAY = f"""
+INSERT INTO audit_trail (created_at, client_id, actor, action, subject, details)
+SELECT ?1, client_id, ?4, CASE ?2 WHEN '' THEN 'deliveries_replayed' ELSE 'delivery_replayed' END,
+  ?2, CASE ?2 WHEN '' THEN json_object('state', ?3, 'count', COUNT(*)) ELSE '{{}}' END
+FROM deliveries WHERE {_REPLAYED} GROUP BY client_id"""
 
 _LIST = """
 SELECT d.delivery_id, d.client_id, d.destination, d.lead_id, d.state, d.attempts, d.created_at,
@@ -344,9 +354,14 @@ async def resume(store: Store, client_id: ClientId, destination: str, now: datet
 async def replay(
     store: Store, now: datetime, *, delivery_id: str = "", state: str = ""
 ) -> list[DeliveryId]:
-    """Send one delivery, or all of a state, again under the same id; the ids affected."""
-    args = (to_text(now), delivery_id, delivery_id, state, state)
-    (result,) = await store.write([Statement(_REPLAY, args)])
+    """Send one delivery, or all of a state, again under the same id; the ids affected.
+
+    Whatever clients they are of: it is a command's. The audit trail of each client tells of it.
+    """
+    args = (to_text(now), delivery_id, state)
+    _kept, result = await store.write(
+        [Statement(_KEEP_REPLAY, (*args, COMMAND_LINE)), Statement(_REPLAY, args)]
+    )
     return [DeliveryId(row["delivery_id"]) for row in result.rows]
 
 

@@ -17,7 +17,13 @@ from libsql_client import LibsqlError
 from libsql_client.hrana.conn import HranaConn, HranaStream
 
 from server.store import hrana_messages as messages
-from server.store.contract import AuthError, StoreError, UnavailableError, UnreachableError
+from server.store.contract import (
+    AuthError,
+    StalledError,
+    StoreError,
+    UnavailableError,
+    UnreachableError,
+)
 from server.store.hrana_messages import Batch, BatchResult
 from server.store.kept_streams import Answers, KeptStreams
 
@@ -133,6 +139,8 @@ class SocketTransport:
     def _refusal(self, status: int) -> StoreError:
         if status in (401, 403):
             return AuthError(f"{self._url} does not take the token (HTTP {status})")
+        if status in messages.FAILING:
+            return StalledError(f"{self._url} answers with HTTP {status}")
         return UnavailableError(
             f"{self._url} opens no WebSocket (HTTP {status}); is it a libSQL server?"
         )

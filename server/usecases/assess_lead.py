@@ -34,7 +34,7 @@ from server.domain.visitor import (
 from server.factors import FACTORS
 from server.signals import SIGNALS, Signal
 from server.store import leads, visitors
-from server.store.contract import Store
+from server.store.contract import Store, StoreError
 from server.store.leads import NO_HISTORY, ContactHistory, Enquirer
 
 logger = logging.getLogger(__name__)
@@ -112,6 +112,9 @@ async def _visited(store: Store, context: LeadContext) -> tuple[_Match, Engageme
     try:
         match = await _match(store, context)
         return match, _engagement(match)
+    except StoreError as error:
+        logger.warning("engagement could not be scored: %s", error)
+        return _Match(), NO_ENGAGEMENT
     except Exception:
         logger.exception("engagement could not be scored")
         return _Match(), NO_ENGAGEMENT
@@ -232,6 +235,9 @@ async def _history(store: Store, context: LeadContext) -> ContactHistory:
     enquirer = Enquirer(context.draft, context.phone.e164, context.peer.ip, context.lead_id)
     try:
         return await leads.contact_history(store, context.client_id, enquirer, context.received_at)
+    except StoreError as error:
+        logger.warning("earlier leads could not be counted: %s", error)
+        return NO_HISTORY
     except Exception:
         logger.exception("earlier leads could not be counted")
         return NO_HISTORY

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +39,16 @@ def settings_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings
     """A dashboard whose client 1 sends to local peers, for all tests of its settings over HTTP."""
     with running_settings(tmp_path_factory.mktemp("settings") / "data") as desk:
         yield desk
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A real file system of 1 MiB, apart from pytest's folders: a killed run leaves it mounted."""
+    folder = Path(tempfile.mkdtemp(prefix="propgauge-disk-"))
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    mounted = subprocess.run(mount, capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip("only root may mount a small disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    folder.rmdir()

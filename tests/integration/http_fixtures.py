@@ -140,7 +140,8 @@ async def furnish(database: Database, keys: Keys, others_webhook_url: str) -> No
         Client(SILENT_CLIENT, "Silent"),
         Client(DEAD_CLIENT, "Dead", None, f"http://127.0.0.1:{free_port()}/hook"),
     ):
-        assert await directory.add_client(store, vault, client, now) == client.client_id
+        (added,) = await store.write([directory.new_client_statement(vault, client, now)])
+        assert added.rows[0]["id"] == client.client_id
     for site_key, client_id, origins in (
         (LISTED_SITE, FIRST_CLIENT, [LISTED_ORIGIN]),
         (OTHER_SITE, OTHER_CLIENT, [OTHER_ORIGIN]),
@@ -148,7 +149,7 @@ async def furnish(database: Database, keys: Keys, others_webhook_url: str) -> No
         (DEAD_SITE, DEAD_CLIENT, []),
     ):
         site = Site(site_key, client_id, None, frozenset(origins))
-        await directory.add_site(store, site, now)
+        await store.write([directory.site_statement(site, now)])
     for secret, client_id, scope in (
         (keys.read, FIRST_CLIENT, Scope.READ),
         (keys.write, FIRST_CLIENT, Scope.WRITE),
@@ -156,7 +157,7 @@ async def furnish(database: Database, keys: Keys, others_webhook_url: str) -> No
         (keys.others_write, OTHER_CLIENT, Scope.WRITE),
     ):
         key = ApiKey(0, f"{scope} of {client_id}", hash_of_key(secret), client_id, scope)
-        await directory.add_key(store, key, now)
+        await store.write([directory.key_statement(key, now)])
     await store.close()
 
 

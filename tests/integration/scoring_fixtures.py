@@ -185,12 +185,13 @@ async def _furnish(database: Database, keys: Mapping[Scope, str], others_key: st
     store, vault, now = database.open(), Vault(SECRET_KEY), clock.now()
     await prepare_store(store)
     for number in range(2, BLUSH_CLIENT + 1):
-        await directory.add_client(store, vault, Client(ClientId(0), f"client {number}"), now)
+        client = Client(ClientId(0), f"client {number}")
+        await store.write([directory.new_client_statement(vault, client, now)])
     for scope, secret in keys.items():
         new = ApiKey(0, "tests", hash_of_key(secret), FIRST_CLIENT, scope)
-        await directory.add_key(store, new, now)
+        await store.write([directory.key_statement(new, now)])
     other = ApiKey(0, "others", hash_of_key(others_key), BLUSH_CLIENT, Scope.ADMIN)
-    await directory.add_key(store, other, now)
+    await store.write([directory.key_statement(other, now)])
     await store.close()
 
 

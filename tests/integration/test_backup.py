@@ -17,7 +17,7 @@ import pytest
 from tests.beacons import view
 from tests.integration.http_fixtures import eventually
 from tests.integration.test_cli import Installation
-from tests.running import RunningServer, clean_environment, workplace
+from tests.running import RunningServer, clean_environment, free_port, propgauge, workplace
 from tests.sqld import Sqld
 
 LONG = 60_000_000
@@ -169,6 +169,9 @@ def test_restore_that_broke_off_may_be_repeated(backed_up: Path, tmp_path: Path)
         database.execute("INSERT INTO upkeep (task, asked_at) VALUES ('restore', '2026-01-01')")
         database.execute("DELETE FROM delivery_attempts")
         database.commit()
+    settings = {"DATA_DIR": str(house.data_dir), "PORT": str(free_port())}
+    refused = propgauge("serve", settings=settings)
+    assert "the restore of 2026-01-01 has not ended; repeat propgauge restore" in refused.stderr
     house.done("restore", str(backed_up))
     assert rows_of(file) == rows_of(backed_up)
 

@@ -251,9 +251,14 @@ def test_command_when_its_arguments_are_wrong_says_so_in_one_line_and_does_nothi
     assert not run.data_dir.exists()
 
 
-@pytest.mark.parametrize("name", ["", "   "])
-def test_client_when_its_name_is_empty_is_refused(run: Installation, name: str) -> None:
+@pytest.mark.parametrize("name", ["", "   ", "two\nlines", "\udcff", "x" * 81])
+def test_client_site_and_key_of_a_name_that_cannot_be_shown_are_refused(
+    run: Installation, name: str
+) -> None:
     run.refused("client", "add", name, exit_code=2)
+    run.refused("key", "create", name, "--scope", "read", exit_code=2)
+    run.refused("site", "add", "marina", "--name", name, exit_code=2)
+    assert not run.data_dir.exists()
 
 
 @pytest.mark.parametrize(
@@ -451,6 +456,32 @@ def test_resume_of_a_paused_destination_tells_why_it_was_paused(run: Installatio
     ]
     assert run.query("SELECT * FROM paused_destinations") == []
     assert "not paused" in run.refused("deliveries", "resume", exit_code=1)
+
+
+def test_replay_and_resume_by_command_stand_in_the_audit_trail_of_each_client(
+    run: Installation,
+) -> None:
+    run.done("client", "add", "Second")
+    (first, _second) = put(run, FAILED, FAILED)
+    put(run, FAILED, GONE, client=2)
+    run.done("deliveries", "replay", first)
+    run.done("deliveries", "replay", "--all-failed")
+    run.done("deliveries", "replay", "--all-failed")
+    run.done("deliveries", "resume", "--client", "2")
+    run.refused("deliveries", "replay", "msg_none", exit_code=1)
+    run.refused("deliveries", "resume", "--client", "2", exit_code=1)
+    (_added, *kept) = run.query("SELECT * FROM audit_trail ORDER BY id")
+    told = [
+        (row["client_id"], row["action"], row["subject"], json.loads(row["details"]))
+        for row in kept
+    ]
+    assert told == [
+        (1, "delivery_replayed", first, {}),
+        (1, "deliveries_replayed", "", {"state": "failed", "count": 1}),
+        (2, "deliveries_replayed", "", {"state": "failed", "count": 1}),
+        (2, "destination_resumed", "make_webhook", {"paused_for": GONE.error}),
+    ]
+    assert {row["actor"] for row in kept} == {"command line"}
 
 
 # Doctor

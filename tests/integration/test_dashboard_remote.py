@@ -28,7 +28,7 @@ from tests.dashboard import SALES, SECRET_KEY, Dashboard, Desk, running_dashboar
 from tests.integration.http_fixtures import eventually
 from tests.lead_pages import lead_path, partner_lead, tracked_lead
 from tests.receiver import Receiver
-from tests.running import RunningServer
+from tests.running import RunningServer, propgauge
 from tests.settings_desk import DEFAULTS
 from tests.sqld import Sqld
 
@@ -144,6 +144,16 @@ def test_person_erased_leaves_no_row_and_no_hit_of_the_search(pair: Pair) -> Non
     assert done.headers["location"] == privacy
     assert lead_links(desk.get(f"{CLIENT}/leads", q=word)) == []
     assert [name for name, rows in content(pair.sqld).items() if word in rows] == []
+
+
+def test_erase_command_on_a_server_does_not_claim_to_write_the_file_anew(pair: Pair) -> None:
+    email = f"{unique('erased')}@example.com"
+    partner_lead(pair.other, email=email)
+    settings = {**pair.dashboard.server.settings, "SECRET_KEY": SECRET_KEY}
+    done = propgauge("erase", email, "--yes", settings=settings)
+    assert "rows erased" in done.stdout
+    assert "stays in free pages of the server" in done.stdout
+    assert "anew" not in done.stdout
 
 
 def test_purge_of_two_servers_at_once_takes_what_is_old_and_nothing_else(pair: Pair) -> None:

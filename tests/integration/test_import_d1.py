@@ -14,6 +14,7 @@ import pytest
 
 from server.config import ROOT
 from tests.integration.test_cli import Installation
+from tests.running import propgauge
 from tests.sqld import Sqld
 
 OLD = """
@@ -36,6 +37,7 @@ CREATE TABLE fingerprints (visitor_id TEXT PRIMARY KEY, fingerprint TEXT, visit_
   vpn_suspected INTEGER, created_at TEXT);
 INSERT INTO fingerprints VALUES ('v-1', 'f00d', 3, 1, '2026-03-01 09:00:00');
 CREATE TABLE newsletters (id INTEGER PRIMARY KEY, title TEXT);
+ANALYZE;
 """
 
 ADDED_BY_005 = """
@@ -177,6 +179,32 @@ def test_dump_imported_again_and_grown_adds_only_what_is_new(
     told = house.done("import-d1", str(dumps.after))
     assert "Leads: 1 new, 2 there before" in told
     assert "sessions: 0 new, 1 there before" in told
+
+
+def test_dump_cut_off_between_two_statements_is_taken_over_with_a_warning(
+    dumps: Dumps, house: Installation, tmp_path: Path
+) -> None:
+    whole, cut = dumps.before.read_text(), tmp_path / "cut.sql"
+    assert "ANALYZE" in whole
+    cut.write_text(whole.partition("CREATE TABLE fingerprints")[0])
+    told = house("import-d1", str(cut))
+    assert told.exit_code == 0
+    assert "Leads: 2 new" in told.stdout
+    assert "may be cut off" in told.stderr
+    assert "fingerprints: 1 new, 0 there before" in house.done("import-d1", str(dumps.before))
+
+
+def test_dump_that_does_not_fit_on_the_disk_is_refused_in_one_line(
+    tmp_path: Path, small_disk: Path
+) -> None:
+    dump = tmp_path / "dump.sql"
+    dump.write_text(TABLE + f"INSERT INTO Leads VALUES (2, '{'b' * 1_200_000}');\n")
+    settings = {"DATA_DIR": str(tmp_path / "data"), "TMPDIR": str(small_disk)}
+    told = propgauge("import-d1", str(dump), settings=settings)
+    assert told.returncode == 1
+    (line,) = told.stderr.splitlines()
+    assert "database or disk is full" in line
+    assert line.endswith("nothing was imported")
 
 
 def test_dump_goes_into_a_server_too(dumps: Dumps, sqld: Sqld, house: Installation) -> None:

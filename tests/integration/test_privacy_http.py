@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -219,6 +220,20 @@ def test_export_command_prints_what_the_page_exports(dashboard: Dashboard) -> No
     assert visitor_of(email).removeprefix("visitor:") in done.stderr
 
 
+def test_export_command_that_cannot_write_says_so_in_a_line_and_leaves_nothing(
+    dashboard: Dashboard, tmp_path: Path
+) -> None:
+    settings = {**dashboard.server.settings, "SECRET_KEY": SECRET_KEY}
+    nowhere = tmp_path / "nowhere" / "export.json"
+    refused = propgauge("export", "a@example.com", "--output", str(nowhere), settings=settings)
+    assert refused.returncode == 1
+    assert refused.stderr == f"Error: {nowhere}: No such file or directory\n"
+    output = tmp_path / "export.json"
+    odd = propgauge("export", "no person", "--output", str(output), settings=settings)
+    assert odd.returncode == 2
+    assert not output.exists()
+
+
 def test_purge_command_says_what_goes_and_asks_first(dashboard: Dashboard) -> None:
     email = person(dashboard)
     visitor = visitor_of(email).removeprefix("visitor:")
@@ -233,7 +248,11 @@ def test_purge_command_says_what_goes_and_asks_first(dashboard: Dashboard) -> No
     assert asked.returncode == 1
     assert "client 1: 1 visits past their time" in asked.stdout
     assert server.query(sessions, [visitor]) == [{"n": 1}]
+    trail = "SELECT client_id, actor, details FROM audit_trail WHERE action = 'purged'"
+    assert server.query(trail) == []
     done = propgauge("purge", "--yes", settings=settings)
     assert "1 visits, leads and responses purged" in done.stdout
     assert server.query(sessions, [visitor]) == [{"n": 0}]
+    told = {"client_id": 1, "actor": "command line", "details": '{"rows": {"visits": 1}}'}
+    assert server.query(trail) == [told]
     assert server.query("SELECT 1 FROM Leads WHERE Email = ?", [email])

@@ -67,9 +67,8 @@ async def _add_sites(database: Path) -> None:
     store = FileStore.open(database)
     await prepare_store(store)
     for site_key in SITES:
-        await directory.add_site(
-            store, Site(site_key, FIRST_CLIENT, None, frozenset()), clock.now()
-        )
+        site = Site(site_key, FIRST_CLIENT, None, frozenset())
+        await store.write([directory.site_statement(site, clock.now())])
     await store.close()
 
 
@@ -77,7 +76,7 @@ async def _add_keys(database: Path, *keys: str) -> None:
     store = FileStore.open(database)
     for key in keys:
         new = ApiKey(0, "partner", hash_of_key(key), FIRST_CLIENT, Scope.ADMIN)
-        await directory.add_key(store, new, clock.now())
+        await store.write([directory.key_statement(new, clock.now())])
     await store.close()
 
 

@@ -171,6 +171,7 @@ def test_server_when_its_database_is_killed_under_load_loses_and_doubles_nothing
             one.result()
     check_everything_stands(site, said)
     site.until_ready()
+    assert not any("Traceback" in line for line in list(site.server.output))
 
 
 def test_server_when_its_database_is_frozen_says_so_in_time_and_recovers(site: Site) -> None:

@@ -8,7 +8,6 @@ import resource
 import stat
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -386,19 +385,6 @@ async def test_write_when_the_database_may_not_grow_is_unavailable_until_it_may(
     await store.health()
 
 
-@pytest.fixture
-def small_disk() -> Iterator[Path]:
-    """A real file system of 1 MiB, apart from pytest's folders: a killed run leaves it mounted."""
-    folder = Path(tempfile.mkdtemp(prefix="propgauge-disk-"))
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    mounted = subprocess.run(mount, capture_output=True, check=False)
-    if mounted.returncode != 0:
-        pytest.skip("only root may mount a small disk")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-    folder.rmdir()
-
-
 def leave_no_room(folder: Path) -> Path:
     """Fill the disk to its last byte; remove the file to make room again."""
     ballast = folder / "ballast"
@@ -430,6 +416,16 @@ async def test_store_when_the_disk_is_full_reads_on_and_resumes_by_itself(
     (check,) = await store.query("PRAGMA integrity_check")
     assert list(check.values()) == ["ok"]
     await store.close()
+
+
+async def test_copy_that_does_not_fit_says_that_the_disk_is_full(
+    store: FileStore, small_disk: Path
+) -> None:
+    await store.write([add(f"n{number}", 20_000) for number in range(80)])
+    copy = small_disk / "copy.db"
+    copy.touch()
+    with pytest.raises(UnavailableError, match="disk is full"):
+        await store.copy_to(copy, lambda _done, _total: None)
 
 
 # ---- many readers

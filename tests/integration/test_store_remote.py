@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,6 +17,7 @@ from server.store.contract import (
     AuthError,
     BusyError,
     ConstraintError,
+    CrowdedError,
     Row,
     StalledError,
     Statement,
@@ -26,8 +28,10 @@ from server.store.contract import (
 )
 from server.store.group_commit import QUEUE_LIMIT
 from server.store.hrana import HttpTransport
+from server.store.kept_streams import STREAM_SECONDS
 from server.store.migrate import SchemaError
 from server.store.remote import RemoteStore, connect
+from server.store.snapshot import Snapshot
 from server.store.ws import SocketTransport
 from tests.receiver import Receiver
 from tests.running import free_port
@@ -183,6 +187,32 @@ async def test_reads_when_the_server_was_restarted_meanwhile_are_all_answered(
     assert await asyncio.gather(*(count(store) for _ in range(20))) == [1] * 20
 
 
+async def test_streams_that_reads_have_left_are_no_connections_of_the_server_any_more(
+    own_sqld: Sqld,
+) -> None:
+    later = itertools.count(step=2 * STREAM_SECONDS)
+    transport = HttpTransport(own_sqld.http_url, "", now=lambda: next(later))
+    store = RemoteStore(transport)
+    for _more_than_sqld_has in range(200):
+        assert await store.query("SELECT 1 AS one") == [{"one": 1}]
+    await store.close()
+
+
+async def test_store_when_the_server_has_no_connection_left_says_so(
+    tmp_path: Path,
+) -> None:
+    with Sqld(tmp_path / "small", connections=1) as small:
+        store = connect(small.http_url, "")
+        async with Snapshot(small.http_url, ""):
+            with pytest.raises(CrowdedError) as refused:
+                await store.query("SELECT 1")
+            assert "max-concurrent-connections" in refused.value.advice
+            with pytest.raises(CrowdedError):
+                await store.write([CREATE])
+        assert await store.query("SELECT 1 AS one") == [{"one": 1}]
+        await store.close()
+
+
 async def test_reads_one_after_the_other_see_what_another_program_writes(
     sqld: Sqld, opener: Opener
 ) -> None:
@@ -240,6 +270,18 @@ async def test_store_when_the_address_is_no_database_says_so_in_one_line(
             await prepare_store(store)
         assert "\n" not in refused.value.advice
     assert f"{opener.scheme}://127.0.0.1:{port}" in refused.value.advice
+
+
+async def test_store_when_a_proxy_stands_before_a_dead_server_names_the_cure() -> None:
+    with Receiver(status=502) as proxy:
+        store = connect(proxy.origin, "")
+        with pytest.raises(StalledError) as unanswered:
+            await store.query("SELECT 1")
+        assert "HTTP 502; restart sqld" in unanswered.value.advice
+        with pytest.raises(StalledError) as unhealthy:
+            await store.health()
+        assert "restart sqld" in unhealthy.value.advice
+        await store.close()
 
 
 # ---- tokens

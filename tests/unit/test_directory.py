@@ -4,10 +4,33 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from server.domain.directory import FIRST_CLIENT, ApiKey, Scope, hash_of_key, new_key, origin_of
+from server.domain.directory import (
+    FIRST_CLIENT,
+    ApiKey,
+    Scope,
+    hash_of_key,
+    name_fault,
+    new_key,
+    origin_of,
+)
 
 # A busy machine makes examples slowly; that is no failure.
 bounded = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("Saffron Quay — لندن", ""),
+        ("x" * 80, ""),
+        (" ", "is missing"),
+        ("x" * 81, "has more than 80 characters"),
+        ("a\nb", "has characters that cannot be shown"),
+        ("\udcff", "has characters that cannot be shown"),
+    ],
+)
+def test_name_fault_says_what_nothing_can_be_called(name: str, fault: str) -> None:
+    assert name_fault(name) == fault
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 
 from server.domain.contact import is_region
 from server.domain.days import zone_names, zone_of
-from server.domain.directory import Client
+from server.domain.directory import Client, name_fault
 from server.domain.ids import ClientId
 from server.store import overview, rollups, site_changes, site_pages
 from server.store.audit import Entry
@@ -20,7 +20,6 @@ from server.web.dashboard.parts import Parts
 from server.web.dashboard.rendering import flash
 
 PATH = "/clients"
-MAX_NAME_CHARS = 80
 RECENT = timedelta(days=7)
 
 Errors = dict[str, str]
@@ -110,12 +109,3 @@ def _read(call: Call, client: Client, zone: str) -> tuple[Client, str, Errors]:
     if zone_of(zone).key != zone:
         errors["timezone"] = "is no time zone, such as Europe/London or Asia/Dubai"
     return replace(client, name=name, default_region=region or None), zone, errors
-
-
-def name_fault(name: str) -> str:
-    """Why a name cannot be taken, "" when it can."""
-    if not name:
-        return "is missing"
-    if len(name) > MAX_NAME_CHARS:
-        return f"has more than {MAX_NAME_CHARS} characters"
-    return ""

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from server.domain import field_mapping
-from server.domain.directory import ApiKey, Scope, hash_of_key, new_key
+from server.domain.directory import ApiKey, Scope, hash_of_key, name_fault, new_key
 from server.domain.errors import AppError, ErrorCode
 from server.domain.field_mapping import FieldMapping
 from server.store import audit, site_changes, site_pages
@@ -17,7 +17,6 @@ from server.store.audit import Entry
 from server.store.site_pages import ListedKey
 from server.web.access import Access
 from server.web.dashboard.call import Call
-from server.web.dashboard.clients import name_fault
 from server.web.dashboard.parts import Parts
 from server.web.dashboard.rendering import flash
 from server.web.snippets import base_url

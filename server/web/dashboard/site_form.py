@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from server.domain.directory import Site, origin_of
+from server.domain.directory import MAX_NAME_CHARS, Site, origin_of
 from server.domain.ids import ClientId
 from server.web.dashboard.call import Call
-from server.web.dashboard.clients import MAX_NAME_CHARS
 
 MAX_KEY_CHARS = 40
 MAX_ORIGINS = 100
