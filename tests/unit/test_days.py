@@ -2,7 +2,7 @@ from datetime import date, time
 
 import pytest
 
-from server.domain.days import days_of_hour, span_of, span_until, zone_of
+from server.domain.days import days_of_hour, span_of, span_until, zone_names, zone_of
 
 FIRST, LAST = date(2026, 3, 28), date(2026, 3, 29)
 
@@ -11,6 +11,12 @@ def test_span_of_days_reaches_from_local_midnight_to_local_midnight() -> None:
     span = span_of(FIRST, FIRST, zone_of("Asia/Dubai"))
     assert span.texts == ("2026-03-27T20:00:00.000Z", "2026-03-28T20:00:00.000Z")
     assert span.hours == ("2026-03-27T20", "2026-03-28T19")
+
+
+def test_zone_names_are_of_places_and_utc_and_all_are_zones() -> None:
+    names = zone_names()
+    assert {"UTC", "Asia/Dubai", "Europe/London"} < set(names)
+    assert [zone_of(name).key for name in names] == list(names)
 
 
 def test_span_over_the_change_to_summer_time_is_an_hour_shorter() -> None:

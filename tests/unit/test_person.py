@@ -20,8 +20,8 @@ def test_recognise_tells_by_the_form_what_was_typed(typed: str, identity: Identi
     assert found == (identity or Identity(VISITOR, typed))
 
 
-def test_recognise_of_an_id_with_many_digits_without_a_region_is_a_visitor() -> None:
-    typed = "v1a1f08dd9f706e051e8936d"
+@pytest.mark.parametrize("typed", ["v1a1f08dd9f706e051e8936d", "4711"])
+def test_recognise_of_an_id_without_a_region_is_a_visitor(typed: str) -> None:
     assert recognise(typed, None) == Identity(VISITOR, typed)
 
 
