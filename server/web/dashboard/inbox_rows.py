@@ -76,10 +76,19 @@ def present(rows: Sequence[Row]) -> list[InboxRow]:
     return [InboxRow(row, _clock(row), _links(row)) for row in rows]
 
 
+def clock_of(
+    received_at: str, contacted_at: str | None, label: str, status: str, *, tracked: bool
+) -> ContactClock:
+    """The clock of a stored lead's first contact; times are the store's texts."""
+    deadline = contact_deadline(label, tracked=tracked)
+    contacted = from_text(contacted_at) if contacted_at else None
+    return contact_clock(from_text(received_at), deadline, contacted, status)
+
+
 def _clock(row: Row) -> ContactClock:
-    deadline = contact_deadline(row["label"], tracked=row["match_kind"] != "none")
-    contacted = from_text(row["contacted_at"]) if row["contacted_at"] else None
-    return contact_clock(from_text(row["received_at"]), deadline, contacted, row["status"])
+    tracked = row["match_kind"] != "none"
+    times = row["received_at"], row["contacted_at"]
+    return clock_of(*times, row["label"], row["status"], tracked=tracked)
 
 
 def _links(row: Row) -> ContactLinks:

@@ -24,6 +24,7 @@ from server.usecases.receive_response import SCORE_JOB
 from server.usecases.work_lead import LeadEdit, StaleLeadError, owners_of, work_lead
 from server.web.dashboard import delivery_view, lead_view
 from server.web.dashboard.call import Call
+from server.web.dashboard.inbox_rows import clock_of
 from server.web.dashboard.parts import Parts
 from server.web.dashboard.rendering import flash
 
@@ -189,11 +190,13 @@ class LeadPage:
 
 def _static(lead: dict[str, Any]) -> dict[str, Any]:
     """What the row alone tells."""
-    clock = lead_view.clock_of(lead)
+    is_tracked = lead["match_kind"] != "none"
+    times = lead["created_at"], lead["first_contact_at"]
+    clock = clock_of(*times, lead["engagement_label"], lead["status"], tracked=is_tracked)
     return {
         "clock": clock,
         "due_text": to_text(clock.due_at) if clock.due_at else "",
-        "is_tracked": lead["match_kind"] != "none",
+        "is_tracked": is_tracked,
         "score": lead_view.score_of(lead),
         "match": lead_view.match_of(lead),
         "findings": lead_view.findings_of(lead),

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from server.domain.clock import from_text
-from server.domain.contact_clock import ContactClock, contact_clock, contact_deadline
 from server.domain.engagement import FactorScore
 from server.domain.match_explanation import MatchExplanation, MatchFacts, explain_match
 from server.domain.qualification import LeadScoringConfig
@@ -70,17 +68,6 @@ def _factor(kept: Any) -> FactorScore | None:
         )
     except (KeyError, TypeError, ValueError):
         return None
-
-
-def clock_of(lead: Lead) -> ContactClock:
-    """The clock of the first contact."""
-    contacted = lead["first_contact_at"]
-    return contact_clock(
-        from_text(lead["created_at"]),
-        contact_deadline(lead["engagement_label"], tracked=lead["match_kind"] != "none"),
-        from_text(contacted) if contacted else None,
-        lead["status"],
-    )
 
 
 def findings_of(lead: Lead) -> list[Mapping[str, Any]]:
